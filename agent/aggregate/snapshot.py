@@ -1,0 +1,67 @@
+"""What the table holds at one instant, as values: the input of the roll-up and of the signals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from agent.domain.readings import ClusterReading, HdfsReading, NodeReading
+
+
+class Role(StrEnum):
+    """The kinds of JVM that report; Spark calls them metrics system instances."""
+
+    DRIVER = "driver"
+    EXECUTOR = "executor"
+    APPLICATION_MASTER = "applicationMaster"
+    MASTER = "master"
+    WORKER = "worker"
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One live JVM that reports, with its last values."""
+
+    role: Role
+    app: str
+    """Application id; empty for a standalone master or worker, whose lines carry no identity."""
+    id: str
+    """Executor id, `driver`, or for a daemon its sink prefix or peer address."""
+    peer: str
+    """Address that its last report came from."""
+    first_seen: float
+    last_seen: float
+    """Arrival of its first and last report, Unix seconds."""
+    values: Mapping[str, float]
+    """By recognised name as Spark sends it, without identity: `jvm.heap.used`, `executor.cpuTime.count`.
+
+    Finite values only; sentinels (a maximum of −1) and an `ExecutorMetrics` before its first heartbeat are absent.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryDeath:
+    """An executor that died of memory: it counts as full until the hold is over, never as relief."""
+
+    app: str
+    executor: str
+    at: float
+    heap_max_bytes: float
+    how: str
+    """The evidence: its last report's share of the heap, or Spark's own removal reason."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    at: float
+    instances: tuple[Instance, ...]
+    memory_deaths: tuple[MemoryDeath, ...]
+    """Those whose hold is not over."""
+    executors_lost: int
+    """Executors that fell silent while their application went on, since the agent's start; only grows."""
+    cluster: ClusterReading | None
+    hdfs: HdfsReading | None
+    node: NodeReading | None
+    counts: Mapping[str, int]
+    """The agent's own counters since its start."""

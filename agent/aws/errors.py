@@ -1,0 +1,73 @@
+"""AWS error codes in sets, and the one place where they become faults."""
+
+from __future__ import annotations
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from agent.domain.faults import Fault, PermanentFault, TransientFault
+
+AWS_ERRORS = (BotoCoreError, ClientError)
+"""All that a boto3 call raises for the world's faults. Catch these, then raise `fault(...)` from them."""
+
+THROTTLED = frozenset(
+    {
+        "Throttling",
+        "ThrottlingException",
+        "ThrottledException",
+        "RequestThrottled",
+        "RequestThrottledException",
+        "RequestLimitExceeded",
+        "TooManyRequestsException",
+        "LimitExceeded",
+        "LimitExceededException",
+        "SlowDown",
+    }
+)
+"""Asked too often. EMR's quotas are per account and Region: other clusters use them up too."""
+
+SERVICE_FAILED = frozenset(
+    {
+        "InternalFailure",
+        "InternalServerError",
+        "InternalServerException",
+        "InternalServiceError",
+        "InternalServiceFault",
+        "ServiceUnavailable",
+        "ServiceUnavailableException",
+    }
+)
+
+EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"})
+"""Credentials that botocore is about to refresh: asking again helps."""
+
+DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthFailure"})
+
+INVALID_DATUM = frozenset(
+    {
+        "InvalidParameterValue",
+        "InvalidParameterValueException",
+        "InvalidParameterCombination",
+        "MissingRequiredParameter",
+        "MissingParameter",
+        "ValidationError",
+        "ValidationException",
+    }
+)
+"""PutMetricData refuses a whole request for one bad datum with one of these."""
+
+
+def code(error: ClientError) -> str:
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def status(error: ClientError) -> int:
+    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+
+
+def fault(error: BotoCoreError | ClientError, doing: str) -> Fault:
+    """The fault that this error is. The caller raises it `from` the error; `doing` names the operation."""
+    text = f"{doing}: {error}"
+    if isinstance(error, ClientError):
+        transient = code(error) in THROTTLED | SERVICE_FAILED | EXPIRED or status(error) >= 500
+        return TransientFault(text) if transient else PermanentFault(text)
+    return TransientFault(text)

@@ -1,0 +1,96 @@
+"""The cluster and its task capacity as EMR reports them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+RUNNING = "RUNNING"
+"""The one state of a fleet or group in which it takes a new target (InstanceFleetState, InstanceGroupState)."""
+
+
+class Collection(StrEnum):
+    """DescribeCluster's InstanceCollectionType: a cluster has fleets or groups, for its whole life."""
+
+    FLEET = "INSTANCE_FLEET"
+    GROUP = "INSTANCE_GROUP"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FleetNode:
+    """One instance of the task capacity that is not terminated."""
+
+    hosts: tuple[str, ...]
+    """Every name under which a cluster manager may know it: private DNS name, private address."""
+    units: int
+    """Its weighted capacity."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fleet:
+    """The task capacity of a cluster, in capacity units (weights, not instances); a group's unit is an instance.
+
+    `id` is None when the cluster has no task fleet yet: the first scale out creates it.
+    """
+
+    at: float
+    id: str | None
+    collection: Collection
+    state: str
+    """EMR's own word; one that we do not know is kept as it is and is not settled."""
+    target_on_demand: int
+    target_spot: int
+    provisioned_on_demand: int
+    provisioned_spot: int
+    largest_unit: int = 1
+    """The largest weight of its instance types: EMR may overshoot a target by one less than this."""
+    nodes: tuple[FleetNode, ...] | None = None
+    """None when the instances were not listed; not the same as no instances."""
+
+    @property
+    def target(self) -> int:
+        return self.target_on_demand + self.target_spot
+
+    @property
+    def provisioned(self) -> int:
+        return self.provisioned_on_demand + self.provisioned_spot
+
+    @property
+    def shortfall(self) -> int:
+        """Units asked for and not there: information, not an error."""
+        return max(0, self.target - self.provisioned)
+
+    @property
+    def settled(self) -> bool:
+        """Whether it can take a new target and has reached the last one. Unknown states are not settled.
+
+        The state alone does not tell: right after a resize it may still read RUNNING.
+        """
+        if self.id is None:
+            return True
+        overshoot = self.provisioned - self.target
+        return self.state == RUNNING and 0 <= overshoot < self.largest_unit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cluster:
+    """DescribeCluster and the policies of EMR's own that act on the same capacity."""
+
+    at: float
+    id: str
+    name: str
+    state: str
+    created_at: float
+    collection: Collection
+    termination_protected: bool
+    foreign_scaler: str | None
+    """Why the agent must only observe: `managed scaling policy`, `automatic scaling policy`; None when neither."""
+
+    @property
+    def resizable(self) -> bool:
+        """ModifyInstanceFleet is refused in every other state."""
+        return self.state in {"RUNNING", "WAITING"}
+
+    @property
+    def ending(self) -> bool:
+        return self.state in {"TERMINATING", "TERMINATED", "TERMINATED_WITH_ERRORS"}

@@ -1,0 +1,61 @@
+"""The observation: all that a policy may look at, at one instant, history included."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from agent.domain.fleets import Cluster, Fleet
+from agent.domain.readings import ClusterReading
+from agent.domain.signals import Signal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What one probe says about busyness. A probe that failed is busy, and says so in `detail`."""
+
+    probe: str
+    """Constant name: applications, steps, resize, isbusy, tasks."""
+    busy: bool
+    detail: str
+    at: float
+    """When it was true, Unix seconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """What earlier turns left behind. A fresh one, as after a restart, means caution: as in cooldown, no end."""
+
+    started_at: float
+    """When this history began, Unix seconds: the agent's start."""
+    observed_at: float | None = None
+    """The turn before; a long gap since then voids every `since` below."""
+    breaching_since: Mapping[str, float] = field(default_factory=dict)
+    """By rule name: since when its signal has been breaching without a break."""
+    resized_at: Mapping[str, float] = field(default_factory=dict)
+    """By rule name: when a resize that it asked for was last applied."""
+    scaled_out_at: float | None = None
+    scaled_in_at: float | None = None
+    resize_sent_at: float | None = None
+    """The last resize that EMR took or may have taken: a fleet read before then says nothing of its effect."""
+    manager_answered_at: float | None = None
+    """When the cluster manager first answered: the grace period starts here."""
+    idle_since: float | None = None
+    """Since when every probe has said idle, without a break."""
+    notified_of: float | None = None
+    """The `idle_since` or deadline for which the notice of coming termination went out."""
+    terminate_sent_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    at: float
+    signals: Mapping[str, Signal]
+    """By metric name, as published. A metric without a current value is absent."""
+    evidence: tuple[Evidence, ...]
+    fleet: Fleet | None
+    """None when EMR has not told yet, or could not be asked."""
+    cluster: Cluster | None
+    reading: ClusterReading | None
+    """The cluster manager's last answer, whatever its age."""
+    history: History

@@ -1,0 +1,65 @@
+"""The seams: what the packages in the middle know of each other. They meet in `agent.app` only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from agent.domain.datums import Datum
+from agent.domain.decisions import Resize, Result
+from agent.domain.fleets import Cluster, Fleet
+from agent.domain.observation import Evidence
+from agent.domain.readings import Reading
+
+Clock = Callable[[], float]
+"""Unix seconds."""
+
+Beat = Callable[[], None]
+"""Called by a loop each time round, so that its supervisor knows that it still turns."""
+
+
+class ReportReceiver(Protocol):
+    def report(self, raw: bytes, peer: str, at: float) -> None:
+        """Take what one connection sent, as received; `peer` is the sender's address without the port."""
+
+
+class ReadingReceiver(Protocol):
+    def take(self, reading: Reading) -> None: ...
+
+
+class Sink(Protocol):
+    def ship(self, datums: Sequence[Datum]) -> None:
+        """Accept one period. Returns at once; what cannot be kept is counted, never raised."""
+
+    def close(self, deadline_s: float) -> None:
+        """Flush what is held, for at most `deadline_s` seconds."""
+
+
+class FleetReader(Protocol):
+    def read(self) -> Fleet:
+        """The task capacity now. Raises Fault."""
+
+
+class ClusterReader(Protocol):
+    def read(self) -> Cluster:
+        """Raises Fault."""
+
+
+class Probe(Protocol):
+    def __call__(self) -> Evidence:
+        """Never raises: a probe that fails says busy."""
+
+
+class FleetActuator(Protocol):
+    def resize(self, fleet: Fleet, decision: Resize) -> Result:
+        """Never raises for the world's faults: they are the result."""
+
+
+class ClusterActuator(Protocol):
+    def terminate(self, reason: str) -> Result:
+        """Never raises for the world's faults: they are the result."""
+
+
+class Notifier(Protocol):
+    def notify(self, subject: str, text: str) -> None:
+        """Best effort and bounded in time; failures are counted, never raised."""

@@ -1,0 +1,98 @@
+"""What the outside says of itself, one record an answer. `at` is when the answer came, Unix seconds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class ClusterManager(StrEnum):
+    YARN = "yarn"
+    STANDALONE = "standalone"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterNode:
+    """A node that can run executors, as the cluster manager sees it."""
+
+    host: str
+    """Host name or address, without a port."""
+    alive: bool
+    """True while the cluster manager may still place work on it: not lost, dead, draining or excluded."""
+    draining: bool
+    memory_total_mb: float
+    memory_used_mb: float
+    containers: int | None
+    """Containers (YARN) on it; None where the cluster manager does not say (standalone)."""
+
+    @property
+    def holds_work(self) -> bool:
+        return bool(self.containers) or self.memory_used_mb > 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Application:
+    """An application that is not finished."""
+
+    id: str
+    name: str
+    state: str
+    """The cluster manager's own word, upper case: ACCEPTED, RUNNING, WAITING, ..."""
+    memory_used_mb: float
+    ui_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterReading:
+    """Memory, nodes and unfinished applications, from YARN's ResourceManager or a standalone master.
+
+    `None` means that this release does not report the figure; zero means that it reported zero.
+    """
+
+    at: float
+    manager: ClusterManager
+    memory_total_mb: float
+    memory_available_mb: float
+    memory_pending_mb: float | None = None
+    containers_pending: int | None = None
+    nodes: tuple[ClusterNode, ...] | None = None
+    """None where this answer did not tell: not the same as no nodes."""
+    applications: tuple[Application, ...] | None = None
+    """None where this answer did not tell: not the same as no applications."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HdfsReading:
+    """The NameNode's FSNamesystem: transfers going on (TotalLoad) and the DataNodes that share them."""
+
+    at: float
+    total_load: int
+    live_data_nodes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeReading:
+    """This node, and the agent's own share of it."""
+
+    at: float
+    cpu_percent: float
+    """0 to 100, over all cores, since the reading before."""
+    memory_used_percent: float
+    load_1m: float
+    agent_cpu_percent: float
+    """Of one core, all processes of the agent, since the reading before."""
+    agent_rss_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutorRemoval:
+    """An executor that Spark's REST API reports as removed."""
+
+    at: float
+    app: str
+    executor: str
+    reason: str
+    """Spark's `removeReason`, for example `Command exited with code 52`."""
+
+
+Reading = ClusterReading | HdfsReading | NodeReading | ExecutorRemoval

@@ -1,0 +1,45 @@
+"""Signals: numbers that a policy may act on, with the time at which they were true."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Self
+
+from agent.domain.datums import Distribution
+
+
+class Statistic(StrEnum):
+    """How a distribution becomes one number; the names are CloudWatch's."""
+
+    AVERAGE = "Average"
+    MINIMUM = "Minimum"
+    MAXIMUM = "Maximum"
+    SUM = "Sum"
+    P50 = "p50"
+    P90 = "p90"
+    P99 = "p99"
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """The statistics of one metric at one time. All of `Statistic` are present."""
+
+    at: float
+    values: Mapping[Statistic, float]
+
+    @classmethod
+    def of(cls, at: float, distribution: Distribution) -> Self:
+        return cls(
+            at,
+            {
+                Statistic.AVERAGE: distribution.average,
+                Statistic.MINIMUM: distribution.minimum,
+                Statistic.MAXIMUM: distribution.maximum,
+                Statistic.SUM: distribution.sum,
+                Statistic.P50: distribution.percentile(50),
+                Statistic.P90: distribution.percentile(90),
+                Statistic.P99: distribution.percentile(99),
+            },
+        )

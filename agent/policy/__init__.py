@@ -1,0 +1,1 @@
+"""Decisions: pure functions of an observation and the settings."""

@@ -1,0 +1,377 @@
+"""One TOML file becomes frozen models; every fault is reported at once, with its dotted path."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from agent.domain.readings import ClusterManager
+from agent.domain.signals import Statistic
+
+Seconds = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+Units = Annotated[int, Field(ge=0)]
+Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+class Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=False, hide_input_in_errors=False)
+
+
+class ClusterSettings(Model):
+    """Which cluster this is."""
+
+    id: str = Field("", description="EMR cluster id (`j-…`); empty: read from the node's `job-flow.json`.")
+    name: str = Field(
+        "",
+        description="Stable name; adds the dimension set `{ClusterName}`. Empty: that set is not published.",
+    )
+    manager: ClusterManager = Field(ClusterManager.YARN, description="What runs the executors: `yarn` or `standalone`.")
+    app_dimensions: Annotated[int, Field(ge=0, le=100)] = Field(
+        0,
+        description="How many applications get the dimension set `{ClusterId, AppName}`; the rest are `other`.",
+    )
+
+
+class AwsSettings(Model):
+    """How AWS is reached."""
+
+    region: str = Field("", description="Region; empty: from the node, then botocore's own chain.")
+    endpoint_url: str | None = Field(
+        None, description="One endpoint for every service: the sandbox. Unset on a real cluster."
+    )
+    connect_timeout_s: Seconds = Field(3.0, description="Time to connect; a private subnet without an endpoint hangs.")
+    read_timeout_s: Seconds = Field(10.0, description="Time to wait for an answer.")
+    max_attempts: Count = Field(3, description="Attempts a call, the first included.")
+
+
+class ListenerSettings(Model):
+    """Where Spark's GraphiteSink reports arrive, and the bounds on what may arrive."""
+
+    host: str = Field("127.0.0.1", description="Address to listen on: the primary's private address on a cluster.")
+    port: Port = Field(42003, description="TCP port; 0 lets the system choose and logs the choice.")
+    backlog: Count = Field(4096, description="Accept queue asked for; the kernel caps it at `net.core.somaxconn`.")
+    max_connections: Count = Field(4096, description="Open connections; past it the oldest one is closed.")
+    max_line_bytes: Count = Field(1024, description="A longer line is refused.")
+    max_connection_bytes: Count = Field(262_144, description="Bytes of one connection; the rest is read and dropped.")
+    max_buffered_bytes: Count = Field(
+        33_554_432, description="Bytes of all unfinished connections together; past it new bytes are dropped."
+    )
+    idle_timeout_s: Seconds = Field(15.0, description="A connection that sends nothing for so long is closed.")
+    max_applications: Count = Field(200, description="Applications known at once; reports of others are refused.")
+    max_executors: Count = Field(20_000, description="Executors, drivers and daemons known at once.")
+    max_names_per_source: Count = Field(64, description="Recognised names kept of one source of one executor.")
+    report_period_s: Seconds = Field(10.0, description="The period that the Spark side reports with.")
+
+
+class RestSettings(Model):
+    """An HTTP endpoint on the cluster that is polled."""
+
+    url: str = Field("", description="Base URL; empty: not polled.")
+    period_s: Seconds = Field(10.0, description="Time between polls.")
+    timeout_s: Seconds = Field(5.0, description="Time to wait for an answer.")
+
+
+class SourcesSettings(Model):
+    """What is polled beside what Spark sends."""
+
+    yarn: RestSettings = RestSettings(url="", period_s=10.0)
+    standalone: RestSettings = RestSettings(url="", period_s=10.0)
+    hdfs: RestSettings = RestSettings(url="", period_s=30.0)
+    spark: RestSettings = Field(
+        RestSettings(url="", period_s=15.0),
+        description="Spark's REST API of running applications, for why executors were removed; the URL comes from "
+        "the cluster manager, `url` here only overrides it.",
+    )
+    node_period_s: Seconds = Field(10.0, description="Time between readings of this node (psutil).")
+
+
+class CloudWatchSettings(Model):
+    """The CloudWatch sink."""
+
+    enabled: bool = Field(True, description="Whether datums are sent to CloudWatch.")
+    namespace: str = Field("Tidemark", min_length=1, max_length=255, description="Never one that starts with `AWS/`.")
+    period_s: Seconds = Field(60.0, description="One roll-up is sent so often.")
+    storage_resolution_s: Literal[1, 60] = Field(60, description="1 only together with a period under a minute.")
+    max_retained_datums: Count = Field(
+        20_000, description="Datums kept for retry; past it the oldest are lost, counted."
+    )
+    max_retained_s: Seconds = Field(600.0, description="Datums older than this are lost, counted.")
+
+    @model_validator(mode="after")
+    def _not_reserved(self) -> CloudWatchSettings:
+        if self.namespace.startswith(("AWS/", ":")):
+            raise ValueError(f"namespace {self.namespace!r} is reserved; choose one that does not begin with 'AWS/'")
+        return self
+
+
+class JsonlSettings(Model):
+    """The same datums in a file, one JSON object each."""
+
+    path: Path | None = Field(None, description="File to append to; unset: no file.")
+    max_bytes: Count = Field(67_108_864, description="Past it the file is rotated once, to `<path>.1`.")
+
+
+class SinksSettings(Model):
+    cloudwatch: CloudWatchSettings = CloudWatchSettings()
+    jsonl: JsonlSettings = JsonlSettings()
+
+
+class ActuatorKind(StrEnum):
+    INSTANCE_FLEET = "instance_fleet"
+    INSTANCE_GROUPS = "instance_groups"
+    DRY_RUN = "dry_run"
+
+
+class InstanceType(Model):
+    """One instance type of a task fleet that the agent creates."""
+
+    instance_type: str = Field(description="For example `r6i.2xlarge`.")
+    weighted_capacity: Count = Field(1, description="Capacity units that one instance gives.")
+
+
+class FleetSettings(Model):
+    """The task capacity and its limits."""
+
+    actuator: ActuatorKind = Field(
+        ActuatorKind.INSTANCE_FLEET,
+        description="`instance_fleet`, `instance_groups`, or `dry_run` of what the cluster has.",
+    )
+    min_capacity_units: Units = Field(0, description="Never below it.")
+    max_capacity_units: Count = Field(
+        description="Never above it. There is no default: it is what the bill is capped by."
+    )
+    on_demand: bool = Field(False, description="Whether growth is bought on demand instead of on the spot market.")
+    resize_timeout_minutes: Annotated[int, Field(ge=5, le=10080)] = Field(
+        10, description="How long EMR tries to provision a resize (ResizeSpecifications)."
+    )
+    instance_types: tuple[InstanceType, ...] = Field(
+        (), description="Types of the task fleet that is added when the cluster has none."
+    )
+    poll_period_s: Seconds = Field(
+        300.0, description="Fleet and cluster are described so often when nothing is in flight."
+    )
+    settle_poll_period_s: Seconds = Field(20.0, description="The same while a resize of ours is in flight.")
+    max_age_s: Seconds = Field(900.0, description="An older fleet or cluster view is stale: hold.")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> FleetSettings:
+        if self.min_capacity_units > self.max_capacity_units:
+            raise ValueError(
+                f"min_capacity_units {self.min_capacity_units} is above max_capacity_units {self.max_capacity_units}"
+            )
+        return self
+
+
+class Comparison(StrEnum):
+    BELOW = "<"
+    AT_MOST = "<="
+    ABOVE = ">"
+    AT_LEAST = ">="
+
+
+class Rule(Model):
+    """A threshold on a signal."""
+
+    name: str = Field(min_length=1, description="Unique; appears in reasons and in the journal.")
+    signal: str = Field(description="A published metric, see `docs/metrics.md`.")
+    statistic: Statistic = Field(Statistic.AVERAGE, description="Which statistic of it.")
+    comparison: Comparison
+    bound: float
+    for_s: Annotated[float, Field(ge=0)] = Field(description="How long it must breach without a break.")
+    adjustment_units: int | None = Field(None, description="Capacity units to add; negative removes.")
+    adjustment_percent: float | None = Field(
+        None, description="Percent of the present target to add; negative removes. At least one unit."
+    )
+    cooldown_s: Annotated[float, Field(ge=0)] = Field(
+        300.0, description="No further resize in the same direction for so long after this rule's last one."
+    )
+
+    @model_validator(mode="after")
+    def _one_adjustment(self) -> Rule:
+        given = [a for a in (self.adjustment_units, self.adjustment_percent) if a is not None]
+        if len(given) != 1 or given[0] == 0:
+            raise ValueError("give exactly one of adjustment_units and adjustment_percent, and not zero")
+        return self
+
+
+DEFAULT_RULES = (
+    Rule(
+        name="memory-low",
+        signal="MemoryAvailablePercent",
+        comparison=Comparison.BELOW,
+        bound=15,
+        for_s=300,
+        adjustment_units=5,
+    ),
+    Rule(
+        name="memory-free",
+        signal="MemoryAvailablePercent",
+        comparison=Comparison.ABOVE,
+        bound=75,
+        for_s=180,
+        adjustment_units=-3,
+    ),
+)
+
+
+class PolicySettings(Model):
+    """When to scale."""
+
+    turn_period_s: Seconds = Field(10.0, description="Time between two turns.")
+    max_signal_age_s: Seconds = Field(60.0, description="An older signal is stale: it neither breaches nor clears.")
+    memory_death_hold_s: Seconds = Field(
+        300.0,
+        description="For so long after an executor died of memory it counts as full, and nothing is scaled in.",
+    )
+    rules: tuple[Rule, ...] = DEFAULT_RULES
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> PolicySettings:
+        names = [rule.name for rule in self.rules]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"rule names must be unique: {', '.join(twice)}")
+        return self
+
+
+class IdleSettings(Model):
+    """The idle watchdog and the hard deadline."""
+
+    enabled: bool = Field(False, description="Whether an idle cluster is terminated.")
+    after_s: Seconds = Field(3600.0, description="How long every probe must have said idle.")
+    grace_s: Annotated[float, Field(ge=0)] = Field(
+        900.0, description="Idleness is not judged for so long after the cluster manager first answers."
+    )
+    max_evidence_age_s: Seconds = Field(120.0, description="Older evidence counts as busy.")
+    steps_period_s: Seconds = Field(300.0, description="Steps are listed so often while everything else is idle.")
+    isbusy_path: Path = Field(
+        Path("/emr/metricscollector/isbusy"), description="A file newer than `after_s` here means busy."
+    )
+    terminate_after_s: Seconds | None = Field(
+        None, description="Hard deadline, counted from the cluster's creation. Unset: none."
+    )
+    notice_s: Annotated[float, Field(ge=0)] = Field(300.0, description="How long before the end a notice is sent.")
+    notice_topic_arn: str | None = Field(None, description="SNS topic for that notice. Unset: only the log.")
+
+
+class JournalSettings(Model):
+    """One JSON line a turn."""
+
+    path: Path = Field(Path("/var/lib/tidemark/journal.jsonl"), description="File to append to.")
+    max_bytes: Count = Field(67_108_864, description="Past it the file is rotated once, to `<path>.1`.")
+
+
+class SupervisorSettings(Model):
+    """The small parent process."""
+
+    unresponsive_s: Seconds = Field(10.0, description="A child that does not answer for so long is killed.")
+    restart_delay_s: Seconds = Field(5.0, description="Pause before it is started again.")
+    stop_timeout_s: Seconds = Field(20.0, description="How long an ordered stop may take.")
+
+
+class Settings(Model):
+    """The whole settings file."""
+
+    cluster: ClusterSettings = ClusterSettings()
+    aws: AwsSettings = AwsSettings()
+    listener: ListenerSettings = ListenerSettings()
+    sources: SourcesSettings = SourcesSettings()
+    sinks: SinksSettings = SinksSettings()
+    fleet: FleetSettings
+    policy: PolicySettings = PolicySettings()
+    idle: IdleSettings = IdleSettings()
+    journal: JournalSettings = JournalSettings()
+    supervisor: SupervisorSettings = SupervisorSettings()
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsFault:
+    path: str
+    """Dotted path, list items by number: `policy.rules.0.bound`."""
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.text}" if self.path else self.text
+
+
+class SettingsError(Exception):
+    """The file cannot be used. `faults` holds every fault found, in the file's order."""
+
+    def __init__(self, source: str, faults: tuple[SettingsFault, ...]) -> None:
+        super().__init__(f"{source}: {len(faults)} fault{'s' if len(faults) != 1 else ''}")
+        self.source = source
+        self.faults = faults
+
+
+def load(path: Path) -> Settings:
+    """The settings in the file. Raises SettingsError, also when the file cannot be read or is not TOML."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(str(path), (SettingsFault("", f"cannot be read: {error}"),)) from error
+    return parse(text, source=str(path))
+
+
+def parse(text: str, source: str = "settings") -> Settings:
+    """The settings in a TOML text. Raises SettingsError with all faults at once."""
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(source, (SettingsFault("", f"is not TOML: {error}"),)) from error
+    try:
+        return Settings.model_validate(table)
+    except ValidationError as error:
+        raise SettingsError(source, tuple(_faults(error))) from error
+
+
+def _faults(error: ValidationError) -> Iterator[SettingsFault]:
+    for found in error.errors():
+        where = ".".join(str(part) for part in found["loc"])
+        yield SettingsFault(where, _text(found, [str(part) for part in found["loc"]]))
+
+
+def _text(found: Mapping[str, Any], loc: list[str]) -> str:
+    match found["type"]:
+        case "extra_forbidden":
+            near = difflib.get_close_matches(loc[-1], _names_at(loc[:-1]), n=1, cutoff=0.5)
+            return "is no setting" + (f"; did you mean {near[0]!r}?" if near else "")
+        case "missing":
+            field = _fields_at(loc[:-1]).get(loc[-1])
+            return "is required" + (f": {field.description}" if field is not None and field.description else "")
+        case "value_error":
+            return str(found["ctx"]["error"])
+        case "enum":
+            given = found["input"]
+            allowed = [part.strip(" '") for part in str(found["ctx"]["expected"]).replace(" or ", ",").split(",")]
+            near = difflib.get_close_matches(str(given), allowed, n=1, cutoff=0.4)
+            return f"{given!r} is not one of {', '.join(allowed)}" + (f"; did you mean {near[0]!r}?" if near else "")
+        case _:
+            return f"{found['msg']} (given: {found['input']!r})"
+
+
+def _fields_at(path: list[str]) -> Mapping[str, Any]:
+    """The fields of the model that a dotted path leads to; empty when it leads to none."""
+    model: Any = Settings
+    for part in path:
+        if part.isdigit():
+            continue
+        field = model.model_fields.get(part)
+        if field is None:
+            return {}
+        candidates = [field.annotation, *get_args(field.annotation)]
+        models = [c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)]
+        if not models:
+            return {}
+        model = models[0]
+    return dict(model.model_fields)
+
+
+def _names_at(path: list[str]) -> list[str]:
+    return list(_fields_at(path))

@@ -1,0 +1,1 @@
+"""I/O out, numbers and notices."""

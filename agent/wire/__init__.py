@@ -1,0 +1,1 @@
+"""Bytes and JSON to readings: pure, no socket, no clock."""
