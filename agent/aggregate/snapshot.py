@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -65,3 +66,7 @@ class Snapshot:
     node: NodeReading | None
     counts: Mapping[str, int]
     """The agent's own counters since its start."""
+    new_after: float = math.inf
+    """An instance first seen later than this is new, so its counters count from zero: the agent had then listened for
+    two report periods. One first seen earlier, or that comes back after it fell silent, may have a past that is not
+    this period's."""
