@@ -46,7 +46,7 @@ class Supervisor:
         while True:
             code = self._one_life()
             if self._stopping or code in (0, EX_SETTINGS):
-                return code
+                return code if code >= 0 else 1
             deaths.append(time.monotonic())
             if len(deaths) == MAX_DEATHS and deaths[-1] - deaths[0] < DEATHS_WITHIN_S:
                 _say(f"agent.gave_up deaths={MAX_DEATHS} within_s={deaths[-1] - deaths[0]:.0f}")

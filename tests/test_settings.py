@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agent import settings_doc
+from agent import settings_doc, settings_file
 from agent.settings import SettingsError, load, parse
 
 MINIMAL = "[fleet]\nmax_capacity_units = 10\n"
@@ -105,3 +105,8 @@ def test_the_documentation_has_exactly_the_settings_of_the_code() -> None:
     documented = CONFIGURATION.read_text(encoding="utf-8")
     between = documented.split("<!-- settings -->\n")[1].split("<!-- end of settings -->")[0]
     assert between == settings_doc.markdown(), "run: python -m agent.settings_doc"
+
+
+def test_settings_written_as_a_file_read_back_equal() -> None:
+    settings = parse(MINIMAL + '[aws]\nregion = "eu-west-1"\n[journal]\npath = "/tmp/a \\"b\\".jsonl"\n')
+    assert parse(settings_file.render(settings)) == settings
