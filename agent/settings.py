@@ -244,7 +244,9 @@ class PolicySettings(Model):
 class IdleSettings(Model):
     """The idle watchdog and the hard deadline."""
 
-    enabled: bool = Field(False, description="Whether an idle cluster is terminated.")
+    enabled: bool = Field(
+        True, description="Whether an idle cluster, or one past its deadline, is terminated; protection is respected."
+    )
     after_s: Seconds = Field(3600.0, description="How long every probe must have said idle.")
     grace_s: Annotated[float, Field(ge=0)] = Field(
         900.0, description="Idleness is not judged for so long after the cluster manager first answers."

@@ -1,0 +1,137 @@
+"""What the demo sets up: its times, sizes and limits, and the settings file made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from agent.settings import (
+    DEFAULT_RULES,
+    AwsSettings,
+    CloudWatchSettings,
+    ClusterSettings,
+    FleetSettings,
+    IdleSettings,
+    JournalSettings,
+    JsonlSettings,
+    ListenerSettings,
+    PolicySettings,
+    RestSettings,
+    Settings,
+    SinksSettings,
+    SourcesSettings,
+)
+
+PLACES = frozenset(
+    {
+        "cluster.id",
+        "cluster.name",
+        "aws.region",
+        "aws.endpoint_url",
+        "listener.port",
+        "sources.standalone.url",
+        "sinks.jsonl.path",
+        "idle.isbusy_path",
+        "journal.path",
+    }
+)
+"""Settings that say where things are on this machine; every other difference is a time, a step or a limit."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Everything about the demo that is a number."""
+
+    job_s: float = 45.0
+    """How long the application keeps its cached data at work."""
+    core_memory_mb: int = 1100
+    executor_memory_mb: int = 640
+    executor_cores: int = 1
+    task_units: int = 2
+    """What one scale out adds."""
+    report_period_s: float = 1.0
+    provisioning_s: float = 4.0
+    drain_s: float = 3.0
+    spot_supply: int | None = None
+    """How many units the spot market has; None for as many as asked."""
+    sink: bool = True
+    """Whether the application's metrics.properties has the sink of the agent."""
+    job_ends: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Places:
+    """Where the demo's parts are on this machine."""
+
+    cluster_id: str
+    region: str
+    endpoint_url: str
+    listener_port: int
+    master_url: str
+    folder: Path
+
+
+def settings(plan: Plan, places: Places) -> Settings:
+    """The agent's settings in the demo: the defaults with shorter times, smaller steps and its own limits."""
+    low, free = DEFAULT_RULES
+    return Settings(
+        cluster=ClusterSettings(id=places.cluster_id, name="demo"),
+        aws=AwsSettings(region=places.region, endpoint_url=places.endpoint_url),
+        listener=ListenerSettings(port=places.listener_port, report_period_s=plan.report_period_s),
+        sources=SourcesSettings(
+            standalone=RestSettings(url=places.master_url, period_s=1.0),
+            spark=RestSettings(period_s=2.0),
+            node_period_s=2.0,
+        ),
+        sinks=SinksSettings(
+            cloudwatch=CloudWatchSettings(period_s=3.0, storage_resolution_s=1),
+            jsonl=JsonlSettings(path=places.folder / "datums.jsonl"),
+        ),
+        fleet=FleetSettings(
+            max_capacity_units=plan.task_units,
+            poll_period_s=15.0,
+            settle_poll_period_s=3.0,
+        ),
+        policy=PolicySettings(
+            turn_period_s=1.0,
+            max_signal_age_s=10.0,
+            memory_death_hold_s=20.0,
+            rules=(
+                low.model_copy(update={"for_s": 6.0, "adjustment_units": plan.task_units, "cooldown_s": 10.0}),
+                free.model_copy(update={"for_s": 8.0, "adjustment_units": -plan.task_units, "cooldown_s": 10.0}),
+            ),
+        ),
+        idle=IdleSettings(
+            after_s=20.0,
+            grace_s=10.0,
+            max_evidence_age_s=30.0,
+            steps_period_s=8.0,
+            isbusy_path=places.folder / "isbusy",
+            notice_s=8.0,
+        ),
+        journal=JournalSettings(path=places.folder / "journal.jsonl"),
+    )
+
+
+def differences(used: Settings) -> list[tuple[str, str, str]]:
+    """Dotted path, default and used value of every setting that is not the default."""
+    default = Settings(fleet=FleetSettings(max_capacity_units=1))
+    flat = dict(_flat(default, ""))
+    flat["fleet.max_capacity_units"] = "none: it must be given"
+    return [(path, str(flat.get(path)), str(value)) for path, value in _flat(used, "") if flat.get(path) != value]
+
+
+def _flat(model: BaseModel, prefix: str) -> Iterator[tuple[str, Any]]:
+    for name, value in model:
+        path = f"{prefix}.{name}" if prefix else name
+        if isinstance(value, BaseModel):
+            yield from _flat(value, path)
+        elif isinstance(value, tuple) and value and isinstance(value[0], BaseModel):
+            for item in value:
+                yield from _flat(item, f"{path}.{getattr(item, 'name', '')}")
+        else:
+            yield path, value

@@ -1,0 +1,115 @@
+"""The stages of the demo's story. Each is passed only by what was seen from outside the agent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from agent.sandbox.demo.witness import Seen
+
+Sight = Callable[[Seen], str | None]
+"""What was seen, in words, once the stage has been passed; None before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    name: str
+    sight: Sight
+    within_s: float
+    """Counted from the stage before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    stage: Stage
+    at: float
+    """Unix seconds."""
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The figures of the demo's settings that the stages refer to."""
+
+    memory_low_percent: float
+    min_units: int
+
+
+def metrics_arrive(seen: Seen) -> str | None:
+    if not seen.heap_used:
+        return None
+    return (
+        f"CloudWatch has JvmHeapUsed of {seen.heap_executors:.0f} executor(s), "
+        f"at most {max(seen.heap_used.values()) / 2**20:.0f} MiB so far"
+    )
+
+
+def memory_falls(below: float) -> Sight:
+    def sight(seen: Seen) -> str | None:
+        low = [value for value in seen.memory_available.values() if value < below]
+        return f"CloudWatch has MemoryAvailablePercent at {min(low):.0f}, below {below:g}" if low else None
+
+    return sight
+
+
+def fleet_grows(minimum: int) -> Sight:
+    def sight(seen: Seen) -> str | None:
+        grown = [sight.target for sight in seen.fleet if sight.target > minimum]
+        return f"EMR has a task fleet target of {grown[0]} units" if grown else None
+
+    return sight
+
+
+def spot_is_provisioned(seen: Seen) -> str | None:
+    if seen.spot_bought == 0 or seen.on_demand_bought > 0:
+        return None
+    return f"EMR has provisioned {seen.spot_bought} unit(s), all of them spot, on {len(seen.task_hosts)} node(s)"
+
+
+def task_executors_work(seen: Seen) -> str | None:
+    working = {
+        name: executor
+        for name, executor in seen.executors.items()
+        if executor.host in seen.task_hosts and executor.completed_tasks > 0
+    }
+    if not working:
+        return None
+    done = sum(executor.completed_tasks for executor in working.values())
+    return f"Spark has finished {done} task(s) on {len(working)} executor(s) of the task fleet"
+
+
+def job_ends(seen: Seen) -> str | None:
+    return "EMR has the step COMPLETED" if seen.step_state == "COMPLETED" else None
+
+
+def fleet_shrinks(minimum: int) -> Sight:
+    def sight(seen: Seen) -> str | None:
+        last = seen.fleet[-1] if seen.fleet else None
+        if last is None or last.target > minimum or last.provisioned > minimum:
+            return None
+        # the fleet of a cluster that has ended is empty too, and says nothing of a scale-in
+        if last.at > seen.ending_since:
+            return None
+        return f"EMR has the task fleet back at {last.target} target and {last.provisioned} provisioned units"
+
+    return sight
+
+
+def cluster_is_terminated(seen: Seen) -> str | None:
+    if seen.cluster_state != "TERMINATED" or seen.cluster_reason != "USER_REQUEST":
+        return None
+    return "EMR has the cluster TERMINATED, by USER_REQUEST"
+
+
+def story(limits: Limits, *, job_s: float) -> tuple[Stage, ...]:
+    """The stages in their order; `job_s` is how long the application is expected to work."""
+    return (
+        Stage("Spark's JVM metrics reach CloudWatch", metrics_arrive, 60),
+        Stage("available memory falls under the threshold", memory_falls(limits.memory_low_percent), 40),
+        Stage("the task fleet's target grows", fleet_grows(limits.min_units), 40),
+        Stage("spot capacity is provisioned", spot_is_provisioned, 45),
+        Stage("real Spark workers take work", task_executors_work, 60),
+        Stage("the job ends", job_ends, job_s + 60),
+        Stage("the task fleet shrinks", fleet_shrinks(limits.min_units), 60),
+        Stage("the idle cluster is terminated", cluster_is_terminated, 60),
+    )

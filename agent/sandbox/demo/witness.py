@@ -1,0 +1,152 @@
+"""What can be seen of the demo from outside the agent: CloudWatch, EMR and Spark, asked over HTTP."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import requests
+
+from agent.aws.errors import AWS_ERRORS
+
+NAMESPACE = "Tidemark"
+REST_TIMEOUT_S = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class FleetSight:
+    at: float
+    target: int
+    provisioned: int
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutorSight:
+    host: str
+    completed_tasks: int
+    active: bool
+
+
+@dataclass(slots=True)
+class Seen:
+    """All that was seen so far; the series are what the report plots. Times are Unix seconds."""
+
+    memory_available: dict[float, float] = field(default_factory=dict)
+    """MemoryAvailablePercent (Average), read back from CloudWatch, by period start."""
+    heap_used: dict[float, float] = field(default_factory=dict)
+    """JvmHeapUsed (Maximum over executors, bytes), read back from CloudWatch."""
+    heap_executors: float = 0
+    """The most samples in one period of JvmHeapUsed: how many executors reported."""
+    fleet: list[FleetSight] = field(default_factory=list)
+    spot_bought: int = 0
+    on_demand_bought: int = 0
+    task_hosts: set[str] = field(default_factory=set)
+    """Every address that EMR ever listed in the task fleet."""
+    executors: dict[str, ExecutorSight] = field(default_factory=dict)
+    """Every executor that Spark ever reported, by id, as last seen."""
+    executor_count: list[tuple[float, int]] = field(default_factory=list)
+    workers_alive: list[tuple[float, int]] = field(default_factory=list)
+    step_state: str = ""
+    cluster_state: str = ""
+    ending_since: float = float("inf")
+    """When the cluster was first seen in a state of its end."""
+    cluster_reason: str = ""
+
+
+class Witness:
+    """Asks every second and remembers. A question that fails is asked again the next second."""
+
+    def __init__(self, *, emr: Any, cloudwatch: Any, cluster_id: str, master_url: str, driver_url: str) -> None:
+        self._emr = emr
+        self._cloudwatch = cloudwatch
+        self._cluster_id = cluster_id
+        self._master_url = master_url
+        self._driver_url = driver_url
+        self._began = datetime.now(UTC)
+        self.seen = Seen()
+
+    def run(self, stop: threading.Event, period_s: float = 1.0) -> None:
+        while not stop.wait(period_s):
+            self.look()
+
+    def look(self) -> None:
+        for ask in (self._cluster, self._fleet, self._step, self._metrics, self._spark):
+            self._try(ask)
+
+    @staticmethod
+    def _try(ask: Callable[[], None]) -> None:
+        try:
+            ask()
+        except (*AWS_ERRORS, requests.RequestException, ValueError):
+            return
+
+    def _cluster(self) -> None:
+        status = self._emr.describe_cluster(ClusterId=self._cluster_id)["Cluster"]["Status"]
+        self.seen.cluster_state = status["State"]
+        if status["State"].startswith("TERMINAT"):
+            self.seen.ending_since = min(self.seen.ending_since, time.time())
+        self.seen.cluster_reason = status.get("StateChangeReason", {}).get("Code", "")
+
+    def _fleet(self) -> None:
+        fleets = self._emr.list_instance_fleets(ClusterId=self._cluster_id)["InstanceFleets"]
+        for fleet in fleets:
+            if fleet["InstanceFleetType"] != "TASK":
+                continue
+            spot, on_demand = fleet["ProvisionedSpotCapacity"], fleet["ProvisionedOnDemandCapacity"]
+            target = fleet["TargetSpotCapacity"] + fleet["TargetOnDemandCapacity"]
+            self.seen.fleet.append(FleetSight(time.time(), target, spot + on_demand, fleet["Status"]["State"]))
+            self.seen.spot_bought = max(self.seen.spot_bought, spot)
+            self.seen.on_demand_bought = max(self.seen.on_demand_bought, on_demand)
+            listed = self._emr.list_instances(ClusterId=self._cluster_id, InstanceFleetId=fleet["Id"])
+            self.seen.task_hosts |= {i["PrivateIpAddress"] for i in listed["Instances"] if i.get("PrivateIpAddress")}
+
+    def _step(self) -> None:
+        steps = self._emr.list_steps(ClusterId=self._cluster_id)["Steps"]
+        if steps:
+            self.seen.step_state = steps[0]["Status"]["State"]
+
+    def _metrics(self) -> None:
+        for point in self._statistics("MemoryAvailablePercent", "Average"):
+            self.seen.memory_available[point["Timestamp"].timestamp()] = point["Average"]
+        for point in self._statistics("JvmHeapUsed", "Maximum"):
+            self.seen.heap_used[point["Timestamp"].timestamp()] = point["Maximum"]
+            self.seen.heap_executors = max(self.seen.heap_executors, point["SampleCount"])
+
+    def _statistics(self, metric: str, statistic: str) -> list[dict[str, Any]]:
+        answer = self._cloudwatch.get_metric_statistics(
+            Namespace=NAMESPACE,
+            MetricName=metric,
+            Dimensions=[{"Name": "ClusterId", "Value": self._cluster_id}],
+            StartTime=self._began,
+            EndTime=datetime.now(UTC),
+            Period=1,
+            Statistics=[statistic, "SampleCount"],
+        )
+        points: list[dict[str, Any]] = answer["Datapoints"]
+        return points
+
+    def _spark(self) -> None:
+        master = _json(f"{self._master_url}/json/")
+        now = time.time()
+        self.seen.workers_alive.append((now, sum(1 for w in master["workers"] if w["state"] == "ALIVE")))
+        active = 0
+        for app in master["activeapps"]:
+            for executor in _json(f"{self._driver_url}/api/v1/applications/{app['id']}/allexecutors"):
+                if executor["id"] == "driver":
+                    continue
+                active += executor["isActive"]
+                self.seen.executors[executor["id"]] = ExecutorSight(
+                    executor["hostPort"].rsplit(":", 1)[0], executor["completedTasks"], executor["isActive"]
+                )
+        self.seen.executor_count.append((now, active))
+
+
+def _json(url: str) -> Any:
+    answer = requests.get(url, timeout=REST_TIMEOUT_S)
+    answer.raise_for_status()
+    return answer.json()
