@@ -1,0 +1,36 @@
+"""A roll-up as datums, under the few dimension sets that are billed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from agent.aggregate.catalogue import BY_NAME
+from agent.aggregate.rollup import RollUp
+from agent.domain.datums import Datum, Dimensions
+
+
+def datums(rollup: RollUp, *, at: float, cluster_id: str, cluster_name: str = "") -> tuple[Datum, ...]:
+    """Each metric under `{ClusterId}`, and under `{ClusterName}` too where the cluster has a name.
+
+    The second set outlives a cluster: alarms on it need not be made anew. `at` is the start of the period.
+    """
+    made = _under((("ClusterId", cluster_id),), rollup, at)
+    if cluster_name:
+        made += _under((("ClusterName", cluster_name),), rollup, at)
+    return made
+
+
+def application_datums(rollups: Mapping[str, RollUp], *, at: float, cluster_id: str) -> tuple[Datum, ...]:
+    """Each metric of each application under `{ClusterId, AppName}`."""
+    return tuple(
+        datum
+        for name, rollup in rollups.items()
+        for datum in _under((("ClusterId", cluster_id), ("AppName", name)), rollup, at)
+    )
+
+
+def _under(dimensions: Dimensions, rollup: RollUp, at: float) -> tuple[Datum, ...]:
+    return tuple(
+        Datum(name=name, unit=BY_NAME[name].unit, dimensions=dimensions, at=at, distribution=distribution)
+        for name, distribution in rollup.items()
+    )
