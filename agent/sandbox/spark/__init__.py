@@ -1,0 +1,1 @@
+"""A real standalone Spark whose workers are processes of this machine."""
