@@ -1,0 +1,23 @@
+"""How long things take in the sandbox. The defaults are those of a demo, far below the real ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delays:
+    provision_s: float = 2.0
+    """From the wish for an instance until EC2 gives it. Really: one to several minutes."""
+    bootstrap_s: float = 2.0
+    """From then until it is ready, where no node host says otherwise."""
+    decommission_s: float = 2.0
+    """How long a drain takes, where no node host says otherwise."""
+    terminate_s: float = 1.0
+    """The least time that a cluster is TERMINATING. Really: one to five minutes."""
+    minute_s: float = 60.0
+    """How long a minute of EMR is here: of a resize time-out for example, whose least value is 5 minutes."""
+    default_resize_minutes: float = 60.0
+    """Resize time-out of a fleet or group that sets none."""
+    drain_report_minutes: float = 60.0
+    """A scale-in that still drains after so long is reported as done (emr: fleets, scale-in after an hour)."""

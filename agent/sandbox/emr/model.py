@@ -1,0 +1,131 @@
+"""All clusters of one account and Region. Not thread-safe: who drives it holds its lock."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+
+from agent.sandbox.emr.clusters import Cluster
+from agent.sandbox.emr.delays import Delays
+from agent.sandbox.emr.fleets import Fleet
+from agent.sandbox.emr.groups import Group
+from agent.sandbox.emr.orders import Order, Question, Reports
+from agent.sandbox.emr.pools import Instance, Pool
+from agent.sandbox.emr.refusals import invalid_request, not_valid, validation
+from agent.sandbox.emr.states import Market
+from agent.sandbox.nodes import Machine
+
+
+class Emr:
+    def __init__(self, delays: Delays, region: str, account: str) -> None:
+        self.lock = threading.RLock()
+        self.delays = delays
+        self.region = region
+        self.account = account
+        self.clusters: dict[str, Cluster] = {}
+        self.limits: dict[Market, int] = {}
+        """Units that each market sells at most at one time, all clusters together; no entry: no limit."""
+        self._due: list[Order] = []
+
+    # what a request can look up
+
+    def cluster(self, cluster_id: str) -> Cluster:
+        if cluster_id not in self.clusters:
+            raise not_valid(cluster_id)
+        return self.clusters[cluster_id]
+
+    def job_flow(self, cluster_id: str) -> Cluster:
+        """The same for the older operations, which refuse otherwise."""
+        if cluster_id not in self.clusters:
+            raise validation("Specified job flow ID does not exist.")
+        return self.clusters[cluster_id]
+
+    def fleet(self, cluster: Cluster, fleet_id: str) -> Fleet:
+        for pool in cluster.pools:
+            if isinstance(pool, Fleet) and pool.id == fleet_id:
+                return pool
+        raise invalid_request(f"Instance fleet id '{fleet_id}' is not valid.")
+
+    def group(self, group_id: str) -> tuple[Cluster, Group]:
+        for cluster in self.clusters.values():
+            for pool in cluster.pools:
+                if isinstance(pool, Group) and pool.id == group_id:
+                    return cluster, pool
+        raise validation(f"Instance group id '{group_id}' is not valid.")
+
+    def arn(self, cluster: Cluster) -> str:
+        return f"arn:aws:elasticmapreduce:{self.region}:{self.account}:cluster/{cluster.id}"
+
+    # what a test or a demo can do to the world
+
+    def limit(self, market: Market, units: int | None) -> None:
+        """Let the market sell at most `units` at one time; None: no limit. What is sold already stays."""
+        with self.lock:
+            self.limits.pop(market, None)
+            if units is not None:
+                self.limits[market] = units
+
+    def interrupt(self, instance_id: str, now: float) -> None:
+        """EC2 reclaims the instance with this EMR or EC2 id. Raises KeyError when there is none."""
+        with self.lock:
+            pool, instance = self._find(instance_id)
+            self._due.extend(pool.interrupt(instance, now))
+
+    def suspend(self, pool_id: str) -> None:
+        """The fleet or group gives up, as after bootstrap failures; a new target makes it try again."""
+        with self.lock:
+            self._pool(pool_id).suspend("INSTANCE_FAILURE", "Instances failed to bootstrap")
+
+    def show_state(self, pool_id: str, state: str) -> None:
+        """Let the fleet or group report a state of this name until the next tick."""
+        with self.lock:
+            self._pool(pool_id).state = state
+
+    # what the clock does
+
+    def grants(self, market: Market, units: int) -> bool:
+        limit = self.limits.get(market)
+        return limit is None or self._held(market) + units <= limit
+
+    def question(self) -> Question:
+        going = [cluster for cluster in self.clusters.values() if not cluster.state.ended]
+        return Question(
+            machines=tuple(i.machine for cluster in going for i in cluster.instances if i.launched and i.live),
+            choices=tuple(
+                m for cluster in going if not cluster.state.ending for pool in cluster.pools for m in pool.choices()
+            ),
+        )
+
+    def advance(self, now: float, reports: Reports) -> list[Order]:
+        orders, self._due = self._due, []
+        for cluster in self.clusters.values():
+            orders.extend(cluster.advance(now, reports, self))
+        return orders
+
+    def order(self, orders: list[Order]) -> None:
+        """To be carried out at the next tick."""
+        self._due.extend(orders)
+
+    def launched(self, machine: Machine, address: str) -> None:
+        self._find(machine.id)[1].address = address
+
+    def addresses(self) -> Mapping[str, str]:
+        """Private addresses of the live instances by EMR instance id."""
+        with self.lock:
+            live = [i for c in self.clusters.values() for i in c.instances if i.live and i.address]
+            return {i.machine.id: i.address or "" for i in live}
+
+    def _held(self, market: Market) -> int:
+        instances = (i for c in self.clusters.values() for i in c.instances)
+        return sum(i.units for i in instances if i.live and i.machine.market == market)
+
+    def _pool(self, pool_id: str) -> Pool:
+        return {pool.id: pool for cluster in self.clusters.values() for pool in cluster.pools}[pool_id]
+
+    def _find(self, instance_id: str) -> tuple[Pool, Instance]:
+        for cluster in self.clusters.values():
+            for pool in cluster.pools:
+                for instance in pool.instances:
+                    if instance_id in (instance.machine.id, instance.machine.ec2_id):
+                        return pool, instance
+        raise KeyError(instance_id)

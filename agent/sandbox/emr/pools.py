@@ -1,0 +1,250 @@
+"""The capacity of one fleet or group: its instances, and how they follow its targets as time goes on."""
+
+from __future__ import annotations
+
+import secrets
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from agent.sandbox.emr.delays import Delays
+from agent.sandbox.emr.orders import Decommission, End, Launch, Order, Reports
+from agent.sandbox.emr.states import InstanceState, Market, PoolState, Role
+from agent.sandbox.nodes import Machine, NodePhase
+
+
+def new_id(prefix: str) -> str:
+    """An id like EMR's: a prefix and thirteen letters and digits."""
+    return f"{prefix}-{secrets.token_hex(7)[:13].upper()}"
+
+
+class Supply(Protocol):
+    def grants(self, market: Market, units: int) -> bool:
+        """Whether the market still sells an instance of so many units."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Instance:
+    machine: Machine
+    state: InstanceState
+    created_at: float
+    address: str | None = None
+    launched: bool = False
+    leaving: bool = False
+    """It was told to drain, or to end."""
+    ending: bool = False
+    ready_at: float | None = None
+    ended_at: float | None = None
+    reason: tuple[str, str] | None = None
+    """Code and message of its state change."""
+
+    @property
+    def live(self) -> bool:
+        return self.state is not InstanceState.TERMINATED
+
+    @property
+    def units(self) -> int:
+        return self.machine.units
+
+    def end(self, now: float) -> None:
+        self.state = InstanceState.TERMINATED
+        self.leaving = self.ending = True
+        self.ended_at = now
+
+
+class Pool(ABC):
+    """What fleets and groups share. Time is an argument; nothing here waits, locks or does I/O."""
+
+    def __init__(self, pool_id: str, cluster_id: str, role: Role, delays: Delays, now: float) -> None:
+        self.id = pool_id
+        self.cluster_id = cluster_id
+        self.role = role
+        self.delays = delays
+        self.instances: list[Instance] = []
+        self.state: str = PoolState.PROVISIONING
+        self.reason: tuple[str, str] | None = None
+        self.created_at = now
+        self.ready_at: float | None = None
+        self.ended_at: float | None = None
+        self.failed = False
+        """Whether an instance could not be made ready: a bootstrap failure."""
+        self._grow_until = now + self.resize_minutes * delays.minute_s
+        self._drain_until = now + delays.drain_report_minutes * delays.minute_s
+
+    @abstractmethod
+    def wanted(self, market: Market) -> int:
+        """Capacity units asked for."""
+
+    @abstractmethod
+    def offers(self) -> Iterable[tuple[str, int]]:
+        """Instance types and their units, the best first."""
+
+    @property
+    @abstractmethod
+    def resize_minutes(self) -> float: ...
+
+    @property
+    def live(self) -> list[Instance]:
+        return [instance for instance in self.instances if instance.live]
+
+    def staying(self, market: Market) -> list[Instance]:
+        return [i for i in self.live if i.machine.market == market and not i.leaving]
+
+    def provisioned(self, market: Market) -> int:
+        """Units that EC2 has given and that are not gone; an instance that drains still counts."""
+        given = [i for i in self.live if i.machine.market == market and i.state is not InstanceState.PROVISIONING]
+        return sum(instance.units for instance in given)
+
+    @property
+    def complete(self) -> bool:
+        """Every target is met by running instances."""
+        return all(
+            sum(i.units for i in self.staying(market) if i.state is InstanceState.RUNNING) >= self.wanted(market)
+            for market in Market
+        )
+
+    def retarget(self, now: float) -> None:
+        """Targets have changed, or were sent again: the time-outs start anew and a suspension is tried again."""
+        self._grow_until = now + self.resize_minutes * self.delays.minute_s
+        self._drain_until = now + self.delays.drain_report_minutes * self.delays.minute_s
+        if self.state == PoolState.SUSPENDED:
+            self.state = PoolState.RESIZING
+            self.reason = None
+
+    def suspend(self, code: str, message: str) -> None:
+        self.state = PoolState.SUSPENDED
+        self.reason = (code, message)
+
+    def choices(self) -> Iterator[Machine]:
+        """The machines among which a scale-in that is due has to choose."""
+        for market in Market:
+            staying = self.staying(market)
+            if sum(i.units for i in staying) > self.wanted(market):
+                yield from (i.machine for i in staying if i.launched)
+
+    def advance(self, now: float, reports: Reports, supply: Supply) -> Iterator[Order]:
+        for instance in self.live:
+            yield from self._advance_instance(instance, now, reports)
+        if self.state != PoolState.SUSPENDED:
+            for market in Market:
+                self._grow(market, now, supply)
+        for market in Market:
+            yield from self._shrink(market, now, reports)
+        self._advance_state(now)
+
+    def end(self, now: float, reports: Reports) -> Iterator[Order]:
+        """The cluster ends: so does every instance, without a drain."""
+        for instance in self.live:
+            yield from self._advance_instance(instance, now, reports)
+        for instance in self.live:
+            instance.reason = ("CLUSTER_TERMINATED", "The cluster is ending")
+            yield from self._end_instance(instance, now)
+        self.state = PoolState.TERMINATING if self.live else PoolState.TERMINATED
+        self.reason = ("CLUSTER_TERMINATED", "The cluster is ending")
+        if not self.live and self.ended_at is None:
+            self.ended_at = now
+
+    def interrupt(self, instance: Instance, now: float) -> Iterator[Order]:
+        """EC2 takes the instance back: it ends without a drain, and EMR tries to replace it."""
+        instance.reason = ("INSTANCE_FAILURE", "The instance was reclaimed by EC2")
+        self._grow_until = now + self.resize_minutes * self.delays.minute_s
+        yield from self._end_instance(instance, now)
+
+    def _advance_instance(self, instance: Instance, now: float, reports: Reports) -> Iterator[Order]:
+        if not instance.launched:
+            if now >= instance.created_at + self.delays.provision_s:
+                instance.launched = True
+                instance.state = InstanceState.BOOTSTRAPPING
+                yield Launch(instance.machine)
+            return
+        phase = reports.phases.get(instance.machine.id)
+        if phase is NodePhase.GONE:
+            self._gone(instance, now)
+        elif phase is NodePhase.FAILED and not instance.ending:
+            self._fault(instance, now)
+            yield from self._end_instance(instance, now)
+        elif phase is NodePhase.READY and instance.state is InstanceState.BOOTSTRAPPING:
+            instance.state = InstanceState.RUNNING
+            instance.ready_at = now
+
+    def _gone(self, instance: Instance, now: float) -> None:
+        if not instance.leaving:
+            instance.reason = ("INSTANCE_FAILURE", "The instance was lost")
+            self._grow_until = now + self.resize_minutes * self.delays.minute_s
+        instance.end(now)
+
+    def _fault(self, instance: Instance, now: float) -> None:
+        if instance.state is InstanceState.BOOTSTRAPPING:
+            instance.reason = ("BOOTSTRAP_FAILURE", "A bootstrap action failed")
+            self.failed = True
+            self.suspend("INSTANCE_FAILURE", "Instances failed to bootstrap")
+        else:
+            instance.reason = ("INSTANCE_FAILURE", "The instance failed")
+            self._grow_until = now + self.resize_minutes * self.delays.minute_s
+
+    def _end_instance(self, instance: Instance, now: float) -> Iterator[Order]:
+        if not instance.launched:
+            instance.end(now)
+        elif not instance.ending:
+            instance.leaving = instance.ending = True
+            yield End(instance.machine)
+
+    def _grow(self, market: Market, now: float, supply: Supply) -> None:
+        missing = self.wanted(market) - sum(i.units for i in self.staying(market))
+        while missing > 0 and now < self._grow_until:
+            offer = next((o for o in self.offers() if supply.grants(market, o[1])), None)
+            if offer is None:
+                return
+            self.instances.append(self._new_instance(market, *offer, now))
+            missing -= offer[1]
+
+    def _new_instance(self, market: Market, instance_type: str, units: int, now: float) -> Instance:
+        machine = Machine(
+            id=new_id("ci"),
+            ec2_id=f"i-{secrets.token_hex(9)[:17]}",
+            cluster_id=self.cluster_id,
+            role=self.role,
+            market=market,
+            instance_type=instance_type,
+            units=units,
+        )
+        return Instance(machine=machine, state=InstanceState.PROVISIONING, created_at=now)
+
+    def _shrink(self, market: Market, now: float, reports: Reports) -> Iterator[Order]:
+        staying = self.staying(market)
+        surplus = sum(i.units for i in staying) - self.wanted(market)
+        if surplus <= 0 or any(i.launched and i.machine.id not in reports.asked for i in staying):
+            return
+        for instance in self.victims(staying, reports.idle):
+            if instance.units <= surplus:
+                surplus -= instance.units
+                if not instance.launched:
+                    instance.end(now)
+                else:
+                    instance.leaving = True
+                    yield Decommission(instance.machine)
+
+    def victims(self, staying: list[Instance], idle: frozenset[str]) -> list[Instance]:
+        """Those that may go, in order: what EC2 has not given yet, then idle ones, the newest first in each."""
+        newest_first = list(reversed(staying))
+        return sorted(newest_first, key=lambda i: (i.launched, i.machine.id not in idle))
+
+    def _advance_state(self, now: float) -> None:
+        if self.state == PoolState.SUSPENDED:
+            return
+        draining = any(instance.leaving for instance in self.live)
+        waiting = not self.complete and (now < self._grow_until or any(not self._is_up(i) for i in self.live))
+        if not waiting and not (draining and now < self._drain_until):
+            self.state = PoolState.RUNNING
+            self.ready_at = self.ready_at or now
+        elif self.ready_at is not None:
+            self.state = PoolState.RESIZING
+        elif any(i.launched for i in self.live) and not any(not i.launched for i in self.live):
+            self.state = PoolState.BOOTSTRAPPING
+        else:
+            self.state = PoolState.PROVISIONING
+
+    @staticmethod
+    def _is_up(instance: Instance) -> bool:
+        return instance.leaving or instance.state is InstanceState.RUNNING

@@ -1,0 +1,72 @@
+"""The states of EMR's service model that the sandbox uses, by their own names."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Market(StrEnum):
+    ON_DEMAND = "ON_DEMAND"
+    SPOT = "SPOT"
+
+
+class Role(StrEnum):
+    """InstanceRoleType and InstanceFleetType."""
+
+    MASTER = "MASTER"
+    CORE = "CORE"
+    TASK = "TASK"
+
+
+class ClusterState(StrEnum):
+    STARTING = "STARTING"
+    BOOTSTRAPPING = "BOOTSTRAPPING"
+    RUNNING = "RUNNING"
+    WAITING = "WAITING"
+    TERMINATING = "TERMINATING"
+    TERMINATED = "TERMINATED"
+    TERMINATED_WITH_ERRORS = "TERMINATED_WITH_ERRORS"
+
+    @property
+    def modifiable(self) -> bool:
+        return self in {ClusterState.RUNNING, ClusterState.WAITING}
+
+    @property
+    def ended(self) -> bool:
+        return self in {ClusterState.TERMINATED, ClusterState.TERMINATED_WITH_ERRORS}
+
+    @property
+    def ending(self) -> bool:
+        return self is ClusterState.TERMINATING or self.ended
+
+
+class PoolState(StrEnum):
+    """InstanceFleetState; of InstanceGroupState the part that both have."""
+
+    PROVISIONING = "PROVISIONING"
+    BOOTSTRAPPING = "BOOTSTRAPPING"
+    RUNNING = "RUNNING"
+    RESIZING = "RESIZING"
+    SUSPENDED = "SUSPENDED"
+    TERMINATING = "TERMINATING"
+    TERMINATED = "TERMINATED"
+
+
+class InstanceState(StrEnum):
+    PROVISIONING = "PROVISIONING"
+    BOOTSTRAPPING = "BOOTSTRAPPING"
+    RUNNING = "RUNNING"
+    TERMINATED = "TERMINATED"
+
+
+class StepState(StrEnum):
+    PENDING = "PENDING"
+    CANCEL_PENDING = "CANCEL_PENDING"
+    RUNNING = "RUNNING"
+    COMPLETED = "COMPLETED"
+    CANCELLED = "CANCELLED"
+    FAILED = "FAILED"
+
+    @property
+    def active(self) -> bool:
+        return self in {StepState.PENDING, StepState.RUNNING, StepState.CANCEL_PENDING}
