@@ -5,19 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 
 from agent.domain.readings import ClusterReading, HdfsReading, NodeReading
-
-
-class Role(StrEnum):
-    """The kinds of JVM that report; Spark calls them metrics system instances."""
-
-    DRIVER = "driver"
-    EXECUTOR = "executor"
-    APPLICATION_MASTER = "applicationMaster"
-    MASTER = "master"
-    WORKER = "worker"
+from agent.domain.roles import Role as Role
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,74 @@
+"""What happened to everything that arrived at the line-in, by counter name, each with its meaning in one place.
+
+A name with a dot is one reason of the counter before it: `LinesRejected.too_long` counts for `LinesRejected`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+REPORTS_RECEIVED = "ReportsReceived"
+LINES_RECEIVED = "LinesReceived"
+LINES_IGNORED = "LinesIgnored"
+TIMESTAMPS_REPLACED = "TimestampsReplaced"
+
+LINES_REJECTED = "LinesRejected"
+MALFORMED = "LinesRejected.malformed"
+TOO_LONG = "LinesRejected.too_long"
+NOT_UTF8 = "LinesRejected.not_utf8"
+BAD_NAME = "LinesRejected.bad_name"
+BAD_NUMBER = "LinesRejected.bad_number"
+BAD_TIMESTAMP = "LinesRejected.bad_timestamp"
+NOT_FINITE = "LinesRejected.not_finite"
+TRUNCATED = "LinesRejected.truncated"
+UNKNOWN_NAME = "LinesRejected.unknown_name"
+NO_IDENTITY = "LinesRejected.no_identity"
+OUT_OF_ORDER = "LinesRejected.out_of_order"
+TOO_MANY_NAMES = "LinesRejected.too_many_names"
+TOO_MANY_APPLICATIONS = "LinesRejected.too_many_applications"
+TOO_MANY_EXECUTORS = "LinesRejected.too_many_executors"
+SKIPPED = "LinesRejected.skipped"
+
+CONNECTIONS_ACCEPTED = "ConnectionsAccepted"
+CONNECTIONS_EMPTY = "ConnectionsEmpty"
+IDLE = "ConnectionsClosed.idle"
+DISPLACED = "ConnectionsClosed.displaced"
+BROKEN = "ConnectionsClosed.broken"
+NO_DESCRIPTOR = "ConnectionsRefused.no_descriptor"
+ACCEPT_FAILED = "ConnectionsRefused.accept_failed"
+OVER_CONNECTION_LIMIT = "BytesDiscarded.connection_limit"
+OVER_BUFFER_LIMIT = "BytesDiscarded.buffer_limit"
+
+MEANINGS: Mapping[str, str] = MappingProxyType(
+    {
+        REPORTS_RECEIVED: "Connections that sent at least one byte and were read to their end.",
+        LINES_RECEIVED: "Lines of those reports, whatever became of them.",
+        LINES_IGNORED: "Lines with a name that is known and not wanted (histograms, code generation, ...).",
+        TIMESTAMPS_REPLACED: "Reports whose own time was more than 120 s off; their arrival counts instead.",
+        MALFORMED: "Not exactly three fields.",
+        TOO_LONG: "Longer than `listener.max_line_bytes`.",
+        NOT_UTF8: "The name is not UTF-8.",
+        BAD_NAME: "The name holds control characters.",
+        BAD_NUMBER: "The value is not a number.",
+        BAD_TIMESTAMP: "The time is not a whole number of seconds.",
+        NOT_FINITE: "A wanted value is NaN or infinite.",
+        TRUNCATED: "A last line without its line feed.",
+        UNKNOWN_NAME: "No source or metric of Spark's by that name is known.",
+        NO_IDENTITY: "A name without application and executor, from a connection that is no master's or worker's.",
+        OUT_OF_ORDER: "Lines of a report that is older than the last one of the same executor.",
+        TOO_MANY_NAMES: "Past `listener.max_names_per_source`.",
+        TOO_MANY_APPLICATIONS: "Past `listener.max_applications`.",
+        TOO_MANY_EXECUTORS: "Past `listener.max_executors`.",
+        SKIPPED: "The rest of a report in which too many lines were refused or unknown.",
+        CONNECTIONS_ACCEPTED: "Connections that were accepted.",
+        CONNECTIONS_EMPTY: "Connections that sent nothing: a JVM whose metrics are all filtered out, or a stop.",
+        IDLE: "Connections closed after `listener.idle_timeout_s` without a byte; what they had sent is used.",
+        DISPLACED: "Oldest connections closed to make room for a new one; what they had sent is dropped.",
+        BROKEN: "Connections reset by their sender; what they had sent is used.",
+        NO_DESCRIPTOR: "Connections closed at once because no file descriptor could be had otherwise.",
+        ACCEPT_FAILED: "Connections that the system could not hand over.",
+        OVER_CONNECTION_LIMIT: "Bytes past `listener.max_connection_bytes` of one connection.",
+        OVER_BUFFER_LIMIT: "Bytes that did not fit in `listener.max_buffered_bytes`.",
+    }
+)
