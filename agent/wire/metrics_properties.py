@@ -17,7 +17,7 @@ SINK_CLASS = "org.apache.spark.metrics.sink.GraphiteSink"
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|[0-9A-Fa-f:]*:[0-9A-Fa-f:]*")
 _PREFIX = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _PLACEHOLDER = re.compile(r"@[A-Z_]+@")
-_UNITS = frozenset({"nanoseconds", "microseconds", "milliseconds", "seconds", "minutes", "hours", "days"})
+_OURS = f"*.sink.{SINK}."
 
 
 class UnusableSink(ValueError):
@@ -49,7 +49,7 @@ def faults(text: str) -> tuple[str, ...]:
 
 def regex(text: str) -> str:
     """The filter of our sink; empty when there is none, which lets everything through."""
-    return properties(text).get(f"*.sink.{SINK}.regex", "")
+    return properties(text).get(f"{_OURS}regex", "")
 
 
 def properties(text: str) -> Mapping[str, str]:
@@ -60,12 +60,18 @@ def properties(text: str) -> Mapping[str, str]:
 
 
 def _faults(given: Mapping[str, str]) -> Iterator[str]:
-    ours = {key.removeprefix(f"*.sink.{SINK}."): value for key, value in given.items() if f"*.sink.{SINK}." in key}
     for key, value in given.items():
         if _PLACEHOLDER.search(value):
             yield f"{key}: a placeholder is not filled in: {value!r}"
         if "\\" in value:
             yield f"{key}: a backslash escapes in a properties file: {value!r}"
+    yield from _sink_faults({key.removeprefix(_OURS): value for key, value in given.items() if key.startswith(_OURS)})
+    prefix = given.get(f"worker.sink.{SINK}.prefix")
+    if prefix is not None and not _PREFIX.fullmatch(prefix):
+        yield f"prefix: {prefix!r} must be a word without dots"
+
+
+def _sink_faults(ours: Mapping[str, str]) -> Iterator[str]:
     if ours.get("class") != SINK_CLASS:
         yield f"class: {ours.get('class')!r} is not {SINK_CLASS}"
     if not _HOST.fullmatch(ours.get("host", "")):
@@ -74,14 +80,11 @@ def _faults(given: Mapping[str, str]) -> Iterator[str]:
         yield f"port: {ours.get('port', '')!r} is not a whole number from 1 to 65535"
     if not _whole_number(ours.get("period", "10"), 1, 86_400):
         yield f"period: {ours['period']!r} is not a whole number from 1 to 86400"
-    if ours.get("unit", "seconds").lower() not in _UNITS:
-        yield f"unit: {ours['unit']!r} is no unit of time"
+    if ours.get("unit", "seconds").lower() != "seconds":
+        yield f"unit: {ours['unit']!r}; the period is in seconds here"
     if ours.get("protocol", "tcp").lower() != "tcp":
         yield f"protocol: {ours['protocol']!r}; the agent listens on TCP only"
     yield from _regex_faults(ours.get("regex", ""))
-    prefix = given.get(f"worker.sink.{SINK}.prefix")
-    if prefix is not None and not _PREFIX.fullmatch(prefix):
-        yield f"prefix: {prefix!r} must be a word without dots"
 
 
 def _regex_faults(pattern: str) -> Iterator[str]:

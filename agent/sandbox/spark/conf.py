@@ -29,6 +29,19 @@ DYNAMIC_ALLOCATION = {
     "spark.dynamicAllocation.shuffleTracking.timeout": "20s",
 }
 
+SMALL_APPLICATION = {
+    **DYNAMIC_ALLOCATION,
+    # One core and little heap each: a few executors, their workers and the driver fit in a laptop.
+    "spark.executor.cores": "1",
+    "spark.executor.memory": "640m",
+    "spark.driver.memory": "512m",
+    "spark.dynamicAllocation.maxExecutors": "3",
+    # A new executor has no cached blocks: it takes work only once tasks stop waiting for the executors that have.
+    "spark.locality.wait": "500ms",
+    "spark.ui.showConsoleProgress": "false",
+}
+"""What `demo_app` is meant to run with: its defaults cache 384 MB, and such an executor has room for about 200."""
+
 _LOG4J2 = """\
 rootLogger.level = info
 rootLogger.appenderRef.console.ref = console
