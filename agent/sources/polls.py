@@ -1,0 +1,119 @@
+"""What is asked of each endpoint, and how the answers become readings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+
+from agent.domain.readings import ClusterManager, ClusterReading, ExecutorRemoval, Reading
+from agent.sources.rest_poller import Ask, Poll
+from agent.wire import hadoop_jmx, spark_rest, standalone, yarn
+
+LatestCluster = Callable[[], ClusterReading | None]
+"""The cluster manager's last answer, whatever its age."""
+
+
+def yarn_poll(url: str) -> Poll:
+    """Metrics, nodes and applications in one reading, as old as the first question. A part that failed is None."""
+    base = url.rstrip("/")
+
+    def poll(ask: Ask) -> Iterator[Reading]:
+        reading = ask.json(base + yarn.METRICS_PATH, yarn.metrics)
+        if reading is not None:
+            nodes = ask.json(base + yarn.NODES_PATH, yarn.nodes)
+            applications = ask.json(base + yarn.APPS_PATH, yarn.applications)
+            yield replace(reading, nodes=nodes, applications=applications)
+
+    return poll
+
+
+def standalone_poll(url: str) -> Poll:
+    def poll(ask: Ask) -> Iterator[Reading]:
+        reading = ask.json(url.rstrip("/") + standalone.STATE_PATH, standalone.cluster)
+        if reading is not None:
+            yield reading
+
+    return poll
+
+
+def hdfs_poll(url: str) -> Poll:
+    def poll(ask: Ask) -> Iterator[Reading]:
+        reading = ask.json(url.rstrip("/") + hadoop_jmx.PATH, hadoop_jmx.hdfs)
+        if reading is not None:
+            yield reading
+
+    return poll
+
+
+class SparkPoll:
+    """Why executors were removed, each removal once, from the web UIs of the running applications.
+
+    With `url` that one address is asked for all that it serves (a driver, a history server); else each
+    running application of the cluster manager's last answer is asked at its own UI: YARN's answer has the
+    address, of a standalone master it is read off its page at `master_url`. At most `max_applications` a
+    round, in turn, so that none is forgotten.
+    """
+
+    def __init__(self, latest: LatestCluster, url: str = "", master_url: str = "", max_applications: int = 20) -> None:
+        self._latest = latest
+        self._url = url.rstrip("/")
+        self._master_url = master_url.rstrip("/")
+        self._max_applications = max_applications
+        self._ui_urls: dict[str, str] = {}
+        self._paths: dict[str, str] = {}
+        self._reported: dict[str, set[str]] = {}
+        self._turn = 0
+
+    def __call__(self, ask: Ask) -> Iterator[Reading]:
+        """Remembers of each application only while it runs: nothing grows with those that have been."""
+        if self._url:
+            self._paths = self._served(ask, self._url)
+            bases = dict.fromkeys(self._paths, self._url)
+        else:
+            bases = self._running(ask)
+            self._paths = {app: path for app, path in self._paths.items() if app in bases}
+        self._reported = {app: reported for app, reported in self._reported.items() if app in bases}
+        for app in self._in_turn(tuple(bases)):
+            yield from self._removals(ask, app, bases[app])
+
+    def _running(self, ask: Ask) -> dict[str, str]:
+        """UI addresses by application id; those known last while the cluster manager does not tell."""
+        reading = self._latest()
+        if reading is None or reading.applications is None:
+            return self._ui_urls
+        running = [app for app in reading.applications if app.state == "RUNNING"]
+        known = self._ui_urls | {app.id: app.ui_url for app in running if app.ui_url is not None}
+        if (
+            self._master_url
+            and reading.manager is ClusterManager.STANDALONE
+            and any(a.id not in known for a in running)
+        ):
+            known |= standalone.ui_urls(ask.text(self._master_url + standalone.PAGE_PATH) or "")
+        self._ui_urls = {app.id: known[app.id].rstrip("/") for app in running if app.id in known}
+        return self._ui_urls
+
+    def _served(self, ask: Ask, base: str) -> dict[str, str]:
+        """Paths to executors by application id, of what this address serves; those known last when it fails."""
+        served = ask.json(base + spark_rest.APPLICATIONS_PATH, spark_rest.applications)
+        return self._paths if served is None else {app.id: app.executors_path for app in served}
+
+    def _removals(self, ask: Ask, app: str, base: str) -> Iterator[ExecutorRemoval]:
+        if app not in self._paths:
+            path = self._served(ask, base).get(app)
+            if path is None:
+                return
+            self._paths[app] = path
+        found = ask.json(base + self._paths[app], partial(spark_rest.removals, app=app))
+        reported = self._reported.setdefault(app, set())
+        for removal in found or ():
+            if removal.executor not in reported:
+                reported.add(removal.executor)
+                yield removal
+
+    def _in_turn(self, apps: tuple[str, ...]) -> tuple[str, ...]:
+        if len(apps) <= self._max_applications:
+            return apps
+        start = self._turn % len(apps)
+        self._turn += self._max_applications
+        return (*apps[start:], *apps[:start])[: self._max_applications]
