@@ -29,7 +29,7 @@ class History:
     started_at: float
     """When this history began, Unix seconds: the agent's start."""
     observed_at: float | None = None
-    """The turn before; a long gap since then voids every `since` below."""
+    """The last turn folded in; a long gap until the next one voids every `since` below."""
     breaching_since: Mapping[str, float] = field(default_factory=dict)
     """By rule name: since when its signal has been breaching without a break."""
     resized_at: Mapping[str, float] = field(default_factory=dict)
@@ -38,12 +38,20 @@ class History:
     scaled_in_at: float | None = None
     resize_sent_at: float | None = None
     """The last resize that EMR took or may have taken: a fleet read before then says nothing of its effect."""
+    refused_at: float | None = None
+    """When EMR last refused a call of ours, or left it unknown whether it took it."""
+    unsettled_since: float | None = None
+    """Since when every view of the fleet has said that it is not settled."""
+    memory_death_at: float | None = None
+    """When an executor was last seen to have died of memory."""
     manager_answered_at: float | None = None
     """When the cluster manager first answered: the grace period starts here."""
     idle_since: float | None = None
     """Since when every probe has said idle, without a break."""
     notified_of: float | None = None
     """The `idle_since` or deadline for which the notice of coming termination went out."""
+    notified_at: float | None = None
+    """When it went out."""
     terminate_sent_at: float | None = None
 
 

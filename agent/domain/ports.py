@@ -10,6 +10,7 @@ from agent.domain.decisions import Resize, Result
 from agent.domain.fleets import Cluster, Fleet
 from agent.domain.observation import Evidence
 from agent.domain.readings import Reading
+from agent.domain.turns import Started, Turn
 
 Clock = Callable[[], float]
 """Unix seconds."""
@@ -63,3 +64,11 @@ class ClusterActuator(Protocol):
 class Notifier(Protocol):
     def notify(self, subject: str, text: str) -> None:
         """Best effort and bounded in time; failures are counted, never raised."""
+
+
+class TurnJournal(Protocol):
+    def started(self, started: Started) -> None:
+        """Write down that the agent began. Raises OSError."""
+
+    def turn(self, turn: Turn) -> None:
+        """Write down one turn. Raises OSError."""

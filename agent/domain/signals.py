@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Self
 
@@ -43,3 +43,7 @@ class Signal:
                 Statistic.P99: distribution.percentile(99),
             },
         )
+
+    def rounded(self) -> Self:
+        """The same signal with six significant digits, as the journal keeps it: what is decided on is what is kept."""
+        return replace(self, values={statistic: float(f"{value:.6g}") for statistic, value in self.values.items()})

@@ -1,0 +1,223 @@
+"""One turn: observe, decide, guard, act, record.
+
+The controller holds what lies between turns, which is the history and the last views of EMR, and decides nothing
+itself. It reads no clock and does no I/O but through what it is given.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from agent.domain.decisions import Decision, Hold, Outcome, Resize, Result, Terminate
+from agent.domain.fleets import Cluster, Fleet
+from agent.domain.observation import Evidence, History, Observation
+from agent.domain.ports import (
+    ClusterActuator,
+    ClusterReader,
+    FleetActuator,
+    FleetReader,
+    Notifier,
+    Probe,
+    TurnJournal,
+)
+from agent.domain.readings import ClusterReading
+from agent.domain.signals import Signal
+from agent.domain.turns import Started, Turn
+from agent.policy import busy, settling
+from agent.policy.arbiter import ends_by_deadline
+from agent.policy.consider import Considered, consider
+from agent.policy.guards import Guard
+from agent.policy.history import record
+from agent.settings import Settings
+from agent.telemetry import Telemetry
+from agent.views import View
+
+Look = Callable[[float], tuple[Mapping[str, Signal], ClusterReading | None]]
+"""The signals and the cluster manager's last answer, as the table has them at that time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outside:
+    """All that the controller looks at and acts through."""
+
+    look: Look
+    ask_manager: Callable[[], None]
+    """Ask the cluster manager now; afterwards `look` tells its answer, if there was one. Never raises a Fault."""
+    fleet: FleetReader
+    cluster: ClusterReader
+    probes: tuple[Probe, ...]
+    """Cheap ones, asked every turn: `isbusy` at least."""
+    steps: Probe
+    """Asked rarely: EMR's quota is the account's."""
+    resizer: FleetActuator
+    ender: ClusterActuator
+    notifier: Notifier
+    journal: TurnJournal
+
+
+class Controller:
+    """The agent's turns. One owner calls `turn`, with times that do not fall.
+
+    `jitter` gives numbers from 0 to 1; it keeps many clusters of one account from asking EMR in step.
+    Counts `ResizeActions`, `EmrReadErrors` and `JournalErrors`.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        guards: Sequence[Guard],
+        outside: Outside,
+        telemetry: Telemetry,
+        *,
+        started_at: float,
+        jitter: Callable[[], float],
+    ) -> None:
+        self._settings = settings
+        self._guards = tuple(guards)
+        self._outside = outside
+        self._telemetry = telemetry
+        self._history = History(started_at=started_at)
+        self._fleet: View[Fleet] = View(outside.fleet.read, settings.fleet, telemetry, jitter)
+        self._cluster: View[Cluster] = View(outside.cluster.read, settings.fleet, telemetry, jitter)
+        self._steps: Evidence | None = None
+        self._steps_asked_at: float | None = None
+        self._write(lambda: outside.journal.started(_started(started_at, settings)))
+
+    @property
+    def fleet(self) -> Fleet | None:
+        """The last view of the task capacity."""
+        return self._fleet.last
+
+    @property
+    def idle(self) -> bool | None:
+        """Whether every probe said idle in the last turn; None while the watchdog is off or has not looked."""
+        if not self._settings.idle.enabled or self._history.observed_at is None:
+            return None
+        return self._history.idle_since is not None
+
+    def turn(self, at: float) -> Turn:
+        """One turn at that time. What it returns has been journalled."""
+        self._cluster.read_if_due(at)
+        self._fleet.read_if_due(at, hurried=self._resize_in_flight(at))
+        first = self._consider(at, self._probe(at))
+        if isinstance(first.decision, Hold):
+            final, unconfirmed, refusal = first, None, None
+        else:
+            final, refusal = self._confirm(at, first)
+            unconfirmed = first.decision
+        if final.notice is not None:
+            self._notify(final)
+        result = self._act(final, at) if refusal is None else Result(Outcome.NONE, refusal)
+        self._history = record(final.observation.history, final.decision, result, final.observation)
+        turn = Turn(
+            observation=final.observation,
+            proposals=final.proposals,
+            wanted=final.wanted,
+            decision=final.decision,
+            notice=None if final.notice is None else final.notice.because,
+            unconfirmed=unconfirmed,
+            result=result,
+        )
+        self._write(lambda: self._outside.journal.turn(turn))
+        return turn
+
+    def _consider(self, at: float, evidence: tuple[Evidence, ...]) -> Considered:
+        return consider(self._observe(at, evidence), self._settings, self._guards)
+
+    def _observe(self, at: float, evidence: tuple[Evidence, ...]) -> Observation:
+        signals, reading = self._outside.look(at)
+        return Observation(
+            at=at,
+            signals={name: signal.rounded() for name, signal in signals.items()},
+            evidence=evidence,
+            fleet=self._fleet.last,
+            cluster=self._cluster.last,
+            reading=reading,
+            history=self._history,
+        )
+
+    def _probe(self, at: float, *, freshly: bool = False) -> tuple[Evidence, ...]:
+        """The probes' evidence. Steps are listed only when all else says idle, and then only every so often."""
+        idle = self._settings.idle
+        if not idle.enabled:
+            return ()
+        evidence = tuple(probe() for probe in self._outside.probes)
+        asked = self._steps_asked_at
+        if freshly or asked is None or not 0 <= at - asked < idle.steps_period_s:
+            others = busy.busy(self._observe(at, evidence), self._settings)
+            if freshly or all(found.probe == busy.STEPS for found in others):
+                self._steps, self._steps_asked_at = self._outside.steps(), at
+        return evidence if self._steps is None else (*evidence, self._steps)
+
+    def _confirm(self, at: float, first: Considered) -> tuple[Considered, str | None]:
+        """The same decided again from facts of this moment; and why it may not be acted on, if it may not."""
+        ends = isinstance(first.decision, Terminate)
+        if ends:
+            self._outside.ask_manager()
+        if not (self._cluster.read_now(at) and self._fleet.read_now(at)):
+            return self._consider(at, first.observation.evidence), "EMR could not be asked just before acting"
+        evidence = self._probe(at, freshly=True) if ends else first.observation.evidence
+        second = self._consider(at, evidence)
+        if not _same_kind(first.decision, second.decision):
+            return second, "not what was decided before everything was read afresh"
+        reading = second.observation.reading
+        if ends and not ends_by_deadline(second.decision) and (reading is None or reading.at < at):
+            return second, "the cluster manager could not be asked just before acting"
+        return second, None
+
+    def _act(self, considered: Considered, at: float) -> Result:
+        decision, fleet = considered.decision, considered.observation.fleet
+        match decision:
+            case Hold():
+                return Result(Outcome.NONE)
+            case Terminate():
+                self._cluster.read_soon(at)
+                return self._outside.ender.terminate(_text(decision))
+            case Resize():
+                assert fleet is not None, "the guard `fleet_known` holds without a fleet"
+                result = self._outside.resizer.resize(fleet, decision)
+                if result.outcome is Outcome.APPLIED:
+                    self._telemetry.count("ResizeActions")
+                self._fleet.read_soon(at)
+                return result
+
+    def _notify(self, considered: Considered) -> None:
+        ending, seen = considered.notice, considered.observation
+        assert ending is not None
+        left = ending.at(seen.history, seen.at, self._settings.idle.notice_s) - seen.at
+        name = self._settings.cluster.id if seen.cluster is None else seen.cluster.id
+        self._outside.notifier.notify(
+            f"Tidemark ends {name} in {left:.0f} s", f"{name} is ended in {left:.0f} s: {ending.because.text}"
+        )
+
+    def _resize_in_flight(self, at: float) -> bool:
+        fleet, history = self._fleet.last, self._history
+        if fleet is None or history.resize_sent_at is None:
+            return False
+        return settling.in_flight(fleet, history, at, self._settings.fleet) is not None
+
+    def _write(self, write: Callable[[], None]) -> None:
+        """A full disk must not stop the agent; that turns are missing from the journal is counted."""
+        try:
+            write()
+        except OSError:
+            self._telemetry.count("JournalErrors")
+
+
+def _same_kind(one: Decision, other: Decision) -> bool:
+    if isinstance(one, Resize) and isinstance(other, Resize):
+        return one.scales_out == other.scales_out
+    return type(one) is type(other) or isinstance(other, Hold)
+
+
+def _text(decision: Decision) -> str:
+    return "; ".join(reason.text for reason in decision.because)
+
+
+def _started(at: float, settings: Settings) -> Started:
+    tables = settings.model_dump(mode="json", include={"policy", "fleet", "idle"})
+    text = json.dumps(tables, sort_keys=True)
+    return Started(at=at, settings=tables, settings_hash=hashlib.sha256(text.encode()).hexdigest())

@@ -1,0 +1,70 @@
+"""One decision of many proposals, by safety.
+
+    a deadline's end > a rule's scale out, the greatest > a rule that counts towards a scale out
+    > an end for idleness > a scale out to the minimum > a scale in, the gentlest > any other hold
+
+A hold of a rule that has nothing to ask for, or does not see its signal, does not keep another rule from acting:
+executors' signals vanish with the executors, just when it is time to scale in. A rule that is already breaching
+towards a scale out does: shrinking or ending beside it would be acting on contradictory data. A scale out that no
+rule asks for (the minimum) is no sign of work, and so does not keep an idle cluster alive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from agent.domain.decisions import Decision, Hold, Reason, Resize, Terminate
+from agent.policy.reasons import Why
+
+
+def choose(proposals: Sequence[Decision]) -> Decision:
+    """The proposal that wins, with the reasons of all others after its own; a hold when there is none.
+
+    Of equals the earlier wins.
+    """
+    if not proposals:
+        return Hold((Reason(Why.NO_POLICY, "no policy has anything to say"),))
+    winner = max(proposals, key=_weight)
+    others = tuple(reason for each in proposals if each is not winner for reason in _beside(winner, each))
+    match winner:
+        case Hold(because):
+            return Hold((*because, *others))
+        case Resize(current, target, because, rule):
+            return Resize(current, target, (*because, *others), rule)
+        case Terminate(because):
+            return Terminate((*because, *others))
+
+
+def without_context(decision: Hold) -> Hold:
+    """The hold with its own reasons only."""
+    return Hold(tuple(reason for reason in decision.because if reason.code not in {Why.BESIDE, Why.OVERRULED}))
+
+
+def ends_by_deadline(decision: Decision) -> bool:
+    return isinstance(decision, Terminate) and any(reason.code == Why.DEADLINE for reason in decision.because)
+
+
+def _weight(decision: Decision) -> tuple[int, int]:
+    match decision:
+        case Terminate():
+            return (6 if ends_by_deadline(decision) else 3, 0)
+        case Resize():
+            return (_urgency(decision), decision.target)
+        case Hold():
+            return (4 if any(reason.code == Why.COUNTING_OUT for reason in decision.because) else 0, 0)
+
+
+def _urgency(decision: Resize) -> int:
+    if not decision.scales_out:
+        return 1
+    return 2 if decision.rule is None else 5
+
+
+def _beside(winner: Decision, other: Decision) -> tuple[Reason, ...]:
+    """The reasons of a proposal that lost: a hold's own beside a hold, otherwise as context."""
+    if isinstance(other, Hold):
+        if isinstance(winner, Hold):
+            return other.because
+        return tuple(Reason(Why.BESIDE, reason.text) for reason in other.because)
+    wish = f"resize to {other.target} units" if isinstance(other, Resize) else "terminate"
+    return tuple(Reason(Why.OVERRULED, f"{wish}: {reason.text}") for reason in other.because)

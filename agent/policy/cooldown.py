@@ -1,0 +1,44 @@
+"""Guard: cooldowns. An empty history, as after a restart, counts as a resize at the agent's start."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from agent.domain.decisions import Decision, Reason, Resize
+from agent.domain.observation import Observation
+from agent.policy.freshness import scales_out
+from agent.policy.reasons import Why
+from agent.settings import Rule, Settings
+
+
+def cooled_down(observation: Observation, decision: Decision, settings: Settings) -> Decision:
+    """Hold until every cooldown in the decision's direction is over.
+
+    A rule's last resize bars its direction, for all rules, for that rule's cooldown; a scale in also waits a
+    cooldown after any scale out, so that what has just come is not taken away before it got work.
+    """
+    if not isinstance(decision, Resize):
+        return decision
+    barred = max(_bars(observation, decision, settings), default=None)
+    if barred is None or barred[0] <= observation.at:
+        return decision
+    until, text = barred
+    return decision.withheld(Reason(Why.COOLDOWN, f"{text}; {until - observation.at:.0f} s left"))
+
+
+def _bars(observation: Observation, decision: Resize, settings: Settings) -> Iterator[tuple[float, str]]:
+    history = observation.history
+    for rule in _same_direction(decision, settings):
+        last = history.resized_at.get(rule.name)
+        if last is not None:
+            yield last + rule.cooldown_s, f"{rule.name} resized {observation.at - last:.0f} s ago"
+        elif not decision.scales_out or rule.name == decision.rule:
+            began = observation.at - history.started_at
+            yield history.started_at + rule.cooldown_s, f"the agent began {began:.0f} s ago, as if {rule.name} resized"
+        if not decision.scales_out and history.scaled_out_at is not None:
+            ago = observation.at - history.scaled_out_at
+            yield history.scaled_out_at + rule.cooldown_s, f"the last scale out was {ago:.0f} s ago"
+
+
+def _same_direction(decision: Resize, settings: Settings) -> Iterator[Rule]:
+    return (rule for rule in settings.policy.rules if scales_out(rule) is decision.scales_out)

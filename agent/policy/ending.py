@@ -1,0 +1,80 @@
+"""The coming end: when it is due, and the notice that goes out before it.
+
+A notice is always given its full time. If idleness was counted for less (`after_s` below `notice_s`), or the
+agent began after the deadline, the notice goes at once and the end waits for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from agent.domain.decisions import Decision, Reason, Terminate
+from agent.domain.observation import History, Observation
+from agent.policy import busy
+from agent.policy.reasons import Why
+from agent.settings import IdleSettings, Settings
+
+Guarded = Callable[[Observation, Decision], Decision]
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """An end that will come if nothing changes."""
+
+    of: float
+    """What it is known by: the `idle_since` or the deadline."""
+    due: float
+    """When it could come, were it not for the notice."""
+    because: Reason
+
+    def at(self, history: History, now: float, notice_s: float) -> float:
+        """When it comes, the notice included."""
+        given = history.notified_at if history.notified_of == self.of and history.notified_at is not None else now
+        return max(self.due, given + notice_s)
+
+
+def of_idleness(observation: Observation, settings: Settings) -> Ending | None:
+    """None while the cluster is not idle, or the watchdog is off."""
+    since = observation.history.idle_since
+    if since is None or not settings.idle.enabled:
+        return None
+    said = busy.text(busy.verdicts(observation, settings))
+    text = f"idle for {observation.at - since:.0f} s of {settings.idle.after_s:g} s ({said})"
+    return Ending(since, since + settings.idle.after_s, Reason(Why.IDLE, text))
+
+
+def of_deadline(observation: Observation, settings: IdleSettings) -> Ending | None:
+    """None without a deadline, or while EMR has not told when the cluster was created."""
+    if settings.terminate_after_s is None or observation.cluster is None:
+        return None
+    due = observation.cluster.created_at + settings.terminate_after_s
+    age = observation.at - observation.cluster.created_at
+    text = f"the cluster is {age:.0f} s old; its time is {settings.terminate_after_s:g} s"
+    return Ending(due, due, Reason(Why.DEADLINE, text))
+
+
+def ends_at(observation: Observation, settings: Settings) -> float | None:
+    """When the cluster ends if nothing changes, the notice included; None when no end is in sight."""
+    coming = _coming(observation, settings)
+    return None if coming is None else coming.at(observation.history, observation.at, settings.idle.notice_s)
+
+
+def notice(observation: Observation, settings: Settings, guarded: Guarded) -> Ending | None:
+    """The end of which a notice is due now: the next one, not yet noticed, that the guards would let pass."""
+    coming = _coming(observation, settings)
+    if coming is None or observation.history.notified_of == coming.of:
+        return None
+    if observation.at < coming.due - settings.idle.notice_s:
+        return None
+    return coming if isinstance(guarded(observation, Terminate((coming.because,))), Terminate) else None
+
+
+def _coming(observation: Observation, settings: Settings) -> Ending | None:
+    found: Sequence[Ending | None] = (of_idleness(observation, settings), of_deadline(observation, settings.idle))
+    history, notice_s = observation.history, settings.idle.notice_s
+    return min(
+        (ending for ending in found if ending is not None),
+        key=lambda ending: ending.at(history, observation.at, notice_s),
+        default=None,
+    )

@@ -1,0 +1,185 @@
+"""Guards: each may soften a decision (a gentler target, a hold), and then adds its reason. They stand in order.
+
+Blind means do not shrink and do not end. Every guard looks at one thing; none undoes another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from agent.domain.decisions import Decision, Hold, Reason, Resize, Terminate
+from agent.domain.observation import Observation
+from agent.policy import busy, limits, settling, work
+from agent.policy.arbiter import ends_by_deadline
+from agent.policy.cooldown import cooled_down
+from agent.policy.freshness import Fresh, blindness, look, stale
+from agent.policy.reasons import Why
+from agent.settings import Settings
+
+Guard = Callable[[Observation, Decision, Settings], Decision]
+
+TERMINATION_S = 600.0
+"""A cluster is gone 1 to 5 minutes after TerminateJobFlows; one that is still there after this was not ended."""
+
+
+def apply(guards: Sequence[Guard], observation: Observation, decision: Decision, settings: Settings) -> Decision:
+    """The decision after all guards, in their order."""
+    for guard in guards:
+        decision = guard(observation, decision, settings)
+    return decision
+
+
+def cluster_known(observation: Observation, decision: Decision, settings: Settings) -> Decision:
+    cluster = observation.cluster
+    if isinstance(decision, Hold):
+        return decision
+    if cluster is None:
+        return decision.withheld(Reason(Why.CLUSTER_UNKNOWN, "EMR has not told of the cluster yet"))
+    if stale(cluster.at, observation.at, settings.fleet.max_age_s):
+        return decision.withheld(
+            Reason(Why.CLUSTER_UNKNOWN, f"the cluster was last read {observation.at - cluster.at:.0f} s ago")
+        )
+    return decision
+
+
+def alone(observation: Observation, decision: Decision, _: Settings) -> Decision:
+    foreign = observation.cluster.foreign_scaler if observation.cluster is not None else None
+    if isinstance(decision, Hold) or foreign is None:
+        return decision
+    return decision.withheld(Reason(Why.FOREIGN_SCALER, f"a {foreign} acts on this cluster: observing only"))
+
+
+def not_ending(observation: Observation, decision: Decision, _: Settings) -> Decision:
+    if isinstance(decision, Hold):
+        return decision
+    if observation.cluster is not None and observation.cluster.ending:
+        return decision.withheld(Reason(Why.ENDING, f"the cluster is {observation.cluster.state}"))
+    sent = observation.history.terminate_sent_at
+    if sent is not None and observation.at - sent < TERMINATION_S:
+        return decision.withheld(Reason(Why.ENDING, f"termination was asked for {observation.at - sent:.0f} s ago"))
+    return decision
+
+
+def cluster_resizable(observation: Observation, decision: Decision, _: Settings) -> Decision:
+    cluster = observation.cluster
+    if not isinstance(decision, Resize) or cluster is None or cluster.resizable:
+        return decision
+    return decision.withheld(Reason(Why.NOT_RESIZABLE, f"the cluster is {cluster.state}"))
+
+
+def fleet_known(observation: Observation, decision: Decision, settings: Settings) -> Decision:
+    fleet = observation.fleet
+    if not isinstance(decision, Resize):
+        return decision
+    if fleet is None:
+        return decision.withheld(Reason(Why.FLEET_UNKNOWN, "EMR has not told of the task fleet yet"))
+    if stale(fleet.at, observation.at, settings.fleet.max_age_s):
+        return decision.withheld(
+            Reason(Why.FLEET_UNKNOWN, f"the task fleet was last read {observation.at - fleet.at:.0f} s ago")
+        )
+    if fleet.target != decision.current:
+        text = f"the target is {fleet.target} units, not {decision.current}"
+        return decision.withheld(Reason(Why.FLEET_CHANGED, text))
+    return decision
+
+
+def settled(observation: Observation, decision: Decision, settings: Settings) -> Decision:
+    fleet = observation.fleet
+    if not isinstance(decision, Resize) or fleet is None:
+        return decision
+    fault = settling.state_fault(fleet)
+    fault = fault or settling.in_flight(fleet, observation.history, observation.at, settings.fleet)
+    return decision if fault is None else decision.withheld(fault)
+
+
+def not_refused_lately(observation: Observation, decision: Decision, settings: Settings) -> Decision:
+    refused, pause = observation.history.refused_at, settings.fleet.poll_period_s
+    if isinstance(decision, Hold) or refused is None or observation.at - refused >= pause:
+        return decision
+    text = f"EMR refused {observation.at - refused:.0f} s ago; the next try is after {pause:g} s"
+    return decision.withheld(Reason(Why.REFUSED, text))
+
+
+def own_signal_fresh(observation: Observation, decision: Decision, settings: Settings) -> Decision:
+    if not isinstance(decision, Resize) or decision.rule is None:
+        return decision
+    rule = next((rule for rule in settings.policy.rules if rule.name == decision.rule), None)
+    if rule is None:
+        return decision.withheld(Reason(Why.UNKNOWN_RULE, f"{decision.rule} is no rule of the settings"))
+    seen = look(rule, observation.signals, observation.at, settings.policy)
+    return decision if isinstance(seen, Fresh) else decision.withheld(seen)
+
+
+def not_blind(observation: Observation, decision: Decision, settings: Settings) -> Decision:
+    """A scale out may rest on its own rule's signal, which `own_signal_fresh` has seen to."""
+    blind = blindness(observation, settings.policy.max_signal_age_s)
+    if isinstance(decision, Hold) or blind is None:
+        return decision
+    if isinstance(decision, Resize) and decision.scales_out and decision.rule is not None:
+        return decision
+    return decision.withheld(Reason(Why.BLIND, blind))
+
+
+def no_memory_deaths(observation: Observation, decision: Decision, settings: Settings) -> Decision:
+    died, hold_s = observation.history.memory_death_at, settings.policy.memory_death_hold_s
+    if not isinstance(decision, Resize) or decision.scales_out or died is None or observation.at - died >= hold_s:
+        return decision
+    text = f"an executor died of memory {observation.at - died:.0f} s ago; nothing is scaled in for {hold_s:g} s"
+    return decision.withheld(Reason(Why.MEMORY_DEATHS, text))
+
+
+def unprotected(observation: Observation, decision: Decision, _: Settings) -> Decision:
+    cluster = observation.cluster
+    if not isinstance(decision, Terminate) or cluster is None or not cluster.termination_protected:
+        return decision
+    return decision.withheld(Reason(Why.PROTECTED, "termination protection is on; it is respected, not lifted"))
+
+
+def history_begun(observation: Observation, decision: Decision, settings: Settings) -> Decision:
+    lived = observation.at - observation.history.started_at
+    if isinstance(decision, Hold) or (isinstance(decision, Resize) and decision.scales_out):
+        return decision
+    if lived > settings.policy.turn_period_s:
+        return decision
+    return decision.withheld(Reason(Why.EMPTY_HISTORY, f"the agent began {lived:.0f} s ago"))
+
+
+def evidently_idle(observation: Observation, decision: Decision, settings: Settings) -> Decision:
+    """A hard deadline asks nobody whether there is work."""
+    if not isinstance(decision, Terminate) or ends_by_deadline(decision):
+        return decision
+    if found := busy.busy(observation, settings):
+        return decision.withheld(Reason(Why.NOT_IDLE, busy.text(found)))
+    if observation.history.idle_since is None:
+        return decision.withheld(Reason(Why.EMPTY_HISTORY, "idleness has not been counted yet"))
+    return decision
+
+
+def nothing_in_flight(observation: Observation, decision: Decision, settings: Settings) -> Decision:
+    fleet = observation.fleet
+    if not isinstance(decision, Terminate) or ends_by_deadline(decision) or fleet is None:
+        return decision
+    moving = settling.in_flight(fleet, observation.history, observation.at, settings.fleet)
+    return decision if moving is None else decision.withheld(moving)
+
+
+GUARDS: tuple[Guard, ...] = (
+    cluster_known,  # first: what EMR has not told lately cannot be judged by any guard below
+    alone,  # two scalers undo each other; the foreign one was there by somebody's choice
+    not_ending,  # nothing may be asked of a cluster that goes
+    cluster_resizable,  # EMR would refuse, and the refusal would cost quota
+    fleet_known,  # a resize sends whole targets: made from an old view it would undo someone's change
+    settled,  # the effect of the last resize must be seen before the next is judged
+    not_refused_lately,  # asking again at once wastes a quota that the whole account shares
+    own_signal_fresh,  # a rule without its signal asks for nothing
+    not_blind,  # without the cluster manager nobody knows what would be taken away
+    history_begun,  # what has just begun has not seen enough to take anything away
+    no_memory_deaths,  # an executor that is gone frees memory: that is saturation, not relief
+    cooled_down,  # after those that do not depend on time, so that their reasons are heard
+    work.kept,  # may raise a scale in's target: stands before the limits, which have the last word
+    limits.within,  # last of those that change a target: nothing after it may move it out again
+    unprotected,  # ends from here on; protection is somebody's explicit will, so it is named first
+    evidently_idle,  # every probe, judged again now
+    nothing_in_flight,  # what is under way in EMR ends before the cluster does
+)
+"""Every guard, in the order in which they speak."""

@@ -1,0 +1,52 @@
+"""The codes of all reasons that policies and guards give. They are constant: count and filter by them."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Why(StrEnum):
+    # what a rule says
+    SIGNAL_MISSING = "signal-missing"
+    SIGNAL_STALE = "signal-stale"
+    NOT_BREACHING = "not-breaching"
+    COUNTING_OUT = "counting-towards-scale-out"
+    COUNTING_IN = "counting-towards-scale-in"
+    BREACHED = "breached"
+    NOTHING_LEFT = "nothing-left-to-remove"
+    # what the limits say
+    BELOW_MINIMUM = "below-minimum"
+    ABOVE_MAXIMUM = "above-maximum"
+    # what the watchdog says
+    GRACE = "grace-period"
+    BUSY = "busy"
+    IDLE_COUNTING = "counting-idle"
+    IDLE = "idle"
+    DEADLINE = "deadline"
+    DEADLINE_AHEAD = "deadline-ahead"
+    NOTICE_RUNNING = "notice-running"
+    # what became of the other proposals
+    NO_POLICY = "no-policy"
+    BESIDE = "beside"
+    OVERRULED = "overruled"
+    # what guards add
+    CLUSTER_UNKNOWN = "cluster-unknown"
+    FOREIGN_SCALER = "foreign-scaler"
+    ENDING = "termination-in-progress"
+    NOT_RESIZABLE = "cluster-not-resizable"
+    FLEET_UNKNOWN = "fleet-unknown"
+    FLEET_CHANGED = "fleet-changed"
+    FLEET_STATE = "fleet-state"
+    NOT_SETTLED = "not-settled"
+    REFUSED = "refused-before"
+    UNKNOWN_RULE = "unknown-rule"
+    BLIND = "blind"
+    MEMORY_DEATHS = "memory-deaths"
+    COOLDOWN = "cooldown"
+    WORK_UNKNOWN = "running-work-unknown"
+    RUNNING_WORK = "running-work"
+    MINIMUM = "minimum"
+    MAXIMUM = "maximum"
+    EMPTY_HISTORY = "empty-history"
+    PROTECTED = "termination-protected"
+    NOT_IDLE = "not-idle"
