@@ -155,6 +155,11 @@ class FleetSettings(Model):
     instance_types: tuple[InstanceType, ...] = Field(
         (), description="Types of the task fleet that is added when the cluster has none."
     )
+    group: str = Field(
+        "",
+        description="Id or name of the task instance group to resize (`instance_groups`). Empty: the only one; of "
+        "several the first on the market that is bought on.",
+    )
     poll_period_s: Seconds = Field(
         300.0, description="Fleet and cluster are described so often when nothing is in flight."
     )

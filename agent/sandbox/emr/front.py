@@ -61,19 +61,22 @@ class Front:
 
 
 def _without_html_faults(app: Wsgi, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-    """moto answers what it lacks, and its own bugs, with a 500 and HTML, which boto3 sends again, doubling side
-    effects. Here it is a 400 in the form that the client can read."""
+    """What moto lacks, and its own bugs, become a 500 with HTML, which boto3 sends again, doubling side effects.
+    Here it is a 400 in the form that the client can read."""
     started: list[tuple[str, list[tuple[str, str]]]] = []
 
     def keep(status: str, headers: list[tuple[str, str]], *_: Any) -> Callable[[bytes], object]:
         started[:] = [(status, headers)]
         return lambda _: None
 
-    body = b"".join(app(environ, keep))
+    try:
+        body = b"".join(app(environ, keep))
+    except Exception:  # moto raises what it lacks and its bugs alike, straight through its application
+        log.exception("moto cannot answer")
+        started[:] = [("500", [])]
     status, headers = started[0]
     kind = {name.lower(): value for name, value in headers}.get("content-type", "")
     if status.startswith("500") and not kind.startswith(("application/json", "application/x-amz-json")):
-        log.warning("moto cannot answer %s", environ.get("HTTP_X_AMZ_TARGET", environ.get("PATH_INFO")))
         status, headers, body = _readable_fault(environ)
     start_response(status, headers)
     return [body]

@@ -1,0 +1,40 @@
+"""What every actuator does with EMR's answers: a fault raised by a read, an outcome of a change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from agent.aws.errors import AWS_ERRORS, fault
+from agent.domain.decisions import Outcome, Result
+from agent.domain.faults import Fault, TransientFault
+
+LIVE_INSTANCES = ("AWAITING_FULFILLMENT", "PROVISIONING", "BOOTSTRAPPING", "RUNNING")
+"""The states of ListInstances in which an instance is not terminated (InstanceState)."""
+
+
+def ask(doing: str, call: Callable[..., Any], **request: Any) -> Any:
+    """The answer. Raises Fault."""
+    try:
+        return call(**request)
+    except AWS_ERRORS as error:
+        raise fault(error, doing) from error
+
+
+def pages(client: Any, operation: str, key: str, **request: Any) -> Iterator[Any]:
+    """Every item under `key`, over all pages; a page is fetched when it is reached. Raises Fault."""
+    try:
+        for page in client.get_paginator(operation).paginate(**request):
+            yield from page.get(key, ())
+    except AWS_ERRORS as error:
+        raise fault(error, operation) from error
+
+
+def outcome(error: Fault) -> Result:
+    """REFUSED when EMR understood and said no; FAILED when it may have acted or could not be reached."""
+    return Result(Outcome.FAILED if isinstance(error, TransientFault) else Outcome.REFUSED, str(error))
+
+
+def refused(detail: str) -> Result:
+    """Refused by ourselves: nothing was sent."""
+    return Result(Outcome.REFUSED, detail)
