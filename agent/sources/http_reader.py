@@ -126,6 +126,11 @@ def _refused(response: requests.Response) -> Failed:
     return Failed(Failure.DENIED if response.status_code in {401, 403} else Failure.STATUS, detail)
 
 
+_TIME_OUTS = (TimeoutError, requests.Timeout, urllib3.exceptions.TimeoutError)
+_NO_TIME_OUTS = urllib3.exceptions.NewConnectionError
+"""urllib3 derives a refused connection from a time-out to connect."""
+
+
 def _kind(error: BaseException) -> Failure:
     """The failure that lies at the bottom of what requests and urllib3 made of it."""
     causes: list[BaseException] = []
@@ -135,7 +140,7 @@ def _kind(error: BaseException) -> Failure:
         if isinstance(cause, BaseException) and cause not in causes:
             causes.append(cause)
             pending += [cause.__cause__, cause.__context__, getattr(cause, "reason", None), *cause.args]
-    if any(isinstance(cause, TimeoutError | requests.Timeout | urllib3.exceptions.TimeoutError) for cause in causes):
+    if any(isinstance(cause, _TIME_OUTS) and not isinstance(cause, _NO_TIME_OUTS) for cause in causes):
         return Failure.TIMED_OUT
     if any(isinstance(cause, ssl.SSLError | urllib3.exceptions.SSLError) for cause in causes):
         return Failure.TLS

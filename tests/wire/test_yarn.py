@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.domain.readings import ClusterManager, ClusterReading
+from agent.wire import yarn
+from agent.wire.json_fields import Malformed
+
+DATA = Path(__file__).parents[1] / "data" / "yarn"
+
+
+def load(name: str) -> Any:
+    return json.loads((DATA / f"{name}.json").read_text())
+
+
+@pytest.mark.parametrize(
+    ("body", "total", "available", "pending"),
+    [
+        ("metrics_3.3", 24576, 10240, 9216),
+        ("metrics_strings", 24576, 10240, 9216),
+        ("metrics_2.8", 24576, 10240, None),
+        ("metrics_labels", 40960, 20480, 9216),
+    ],
+)
+def test_memory_is_that_of_all_partitions_and_what_is_not_reported_is_none(
+    body: str, total: float, available: float, pending: float | None
+) -> None:
+    assert yarn.metrics(load(body), 7.0) == ClusterReading(
+        at=7.0,
+        manager=ClusterManager.YARN,
+        memory_total_mb=total,
+        memory_available_mb=available,
+        memory_pending_mb=pending,
+        containers_pending=3,
+    )
+
+
+def test_the_fair_scheduler_is_taken_by_its_plain_figures() -> None:
+    """Its used memory leaves out what is reserved, and it says that the totals are no cross-partition metrics."""
+    body = load("metrics_3.3")
+    body["clusterMetrics"]["crossPartitionMetricsAvailable"] = False
+    body["clusterMetrics"]["totalUsedResourcesAcrossPartition"]["memory"] = 13312
+    reading = yarn.metrics(body, 7.0)
+    assert isinstance(reading, ClusterReading) and reading.memory_available_mb == 10240
+
+
+def test_an_older_release_without_the_flag_shows_labels_by_a_larger_total() -> None:
+    body = load("metrics_labels")
+    del body["clusterMetrics"]["crossPartitionMetricsAvailable"]
+    reading = yarn.metrics(body, 7.0)
+    assert isinstance(reading, ClusterReading)
+    assert (reading.memory_total_mb, reading.memory_available_mb) == (40960, 20480)
+
+
+def test_a_required_figure_that_is_missing_or_negative_is_bad_data_and_names_itself() -> None:
+    for broken in (None, -1, "many", True, float("nan")):
+        body = load("metrics_3.3")
+        body["clusterMetrics"]["availableMB"] = broken
+        assert yarn.metrics(body, 7.0) == Malformed("metrics: availableMB")
+    assert yarn.metrics({"RemoteException": {}}, 7.0) == Malformed("metrics: no object")
+
+
+def test_nodes_are_alive_only_when_running() -> None:
+    nodes = yarn.nodes(load("nodes"), 0.0)
+    assert isinstance(nodes, tuple)
+    found = [(n.host[10:12], n.alive, n.draining, n.memory_total_mb, n.memory_used_mb, n.containers) for n in nodes]
+    assert found == [
+        ("11", True, False, 8192, 8192, 2),
+        ("12", True, False, 8192, 0, 0),
+        ("13", False, True, 5120, 5120, 1),
+        ("14", False, False, 8192, 0, 0),
+        ("15", False, False, 0, 0, 0),
+    ]
+    assert [n.holds_work for n in nodes] == [True, False, True, False, False]
+
+
+def test_applications_are_those_not_finished_and_only_sparks_have_a_ui() -> None:
+    apps = yarn.applications(load("apps"), 0.0)
+    assert isinstance(apps, tuple)
+    assert [(a.id[-4:], a.state, a.memory_used_mb) for a in apps] == [
+        ("0001", "RUNNING", 13312),
+        ("0002", "ACCEPTED", 0),
+        ("0003", "RUNNING", 1024),
+    ]
+    ui = "http://ip-10-0-0-10.ec2.internal:20888/proxy/application_1795230000000_0001/"
+    assert [a.ui_url for a in apps] == [ui, None, None]
+
+
+def test_an_unknown_state_is_not_finished() -> None:
+    body = load("apps")
+    body["apps"]["app"][3]["state"] = "HIBERNATING"
+    apps = yarn.applications(body, 0.0)
+    assert isinstance(apps, tuple) and apps[-1].state == "HIBERNATING"
+
+
+@pytest.mark.parametrize("empty", [{"apps": None}, {"apps": {}}, {"apps": {"app": []}}])
+def test_no_applications_is_an_empty_list_in_each_way_that_hadoop_writes_it(empty: object) -> None:
+    assert yarn.applications(empty, 0.0) == ()
+
+
+def test_a_list_of_one_may_be_written_as_its_only_member() -> None:
+    only = load("apps")["apps"]["app"][0]
+    apps = yarn.applications({"apps": {"app": only}}, 0.0)
+    assert isinstance(apps, tuple) and [a.id for a in apps] == [only["id"]]
+
+
+@pytest.mark.parametrize("body", [{}, [], None, {"apps": []}, {"apps": {"application": []}}, {"apps": {"app": [7]}}])
+def test_an_answer_without_the_list_is_bad_data_and_not_an_empty_cluster(body: object) -> None:
+    assert isinstance(yarn.applications(body, 0.0), Malformed)
+    assert isinstance(yarn.nodes(body, 0.0), Malformed)
+
+
+def test_one_bad_application_spoils_the_list() -> None:
+    """The one that is left out might be the one that is running."""
+    body = load("apps")
+    del body["apps"]["app"][1]["state"]
+    assert yarn.applications(body, 0.0) == Malformed("apps: state")
+
+
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
+ANY_JSON = st.recursive(
+    SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.text(max_size=8), inner), max_leaves=8
+)
+METRICS = st.dictionaries(st.sampled_from(sorted(load("metrics_3.3")["clusterMetrics"])), ANY_JSON)
+NODE = st.dictionaries(st.sampled_from(sorted(load("nodes")["nodes"]["node"][0])), ANY_JSON)
+APP = st.dictionaries(st.sampled_from(sorted(load("apps")["apps"]["app"][0])), ANY_JSON)
+
+
+@given(ANY_JSON | st.fixed_dictionaries({"clusterMetrics": METRICS}))
+def test_metrics_never_raise(value: object) -> None:
+    reading = yarn.metrics(value, 0.0)
+    assert isinstance(reading, Malformed) or reading.memory_available_mb >= 0
+
+
+@given(
+    ANY_JSON
+    | st.fixed_dictionaries({"nodes": st.fixed_dictionaries({"node": st.lists(NODE)})})
+    | st.fixed_dictionaries({"apps": st.fixed_dictionaries({"app": st.lists(APP) | APP})})
+)
+def test_nodes_and_applications_never_raise(value: object) -> None:
+    assert isinstance(yarn.nodes(value, 0.0), Malformed | tuple)
+    assert isinstance(yarn.applications(value, 0.0), Malformed | tuple)
