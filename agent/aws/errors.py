@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
 from agent.domain.faults import Fault, PermanentFault, TransientFault
 
@@ -47,8 +47,11 @@ INVALID_DATUM = frozenset(
         "InvalidParameterValue",
         "InvalidParameterValueException",
         "InvalidParameterCombination",
+        "InvalidParameterCombinationException",
         "MissingRequiredParameter",
+        "MissingRequiredParameterException",
         "MissingParameter",
+        "RequestEntityTooLarge",
         "ValidationError",
         "ValidationException",
     }
@@ -71,3 +74,21 @@ def fault(error: BotoCoreError | ClientError, doing: str) -> Fault:
         transient = code(error) in THROTTLED | SERVICE_FAILED | EXPIRED or status(error) >= 500
         return TransientFault(text) if transient else PermanentFault(text)
     return TransientFault(text)
+
+
+def refuses_datum(error: BotoCoreError | ClientError) -> bool:
+    """Whether a request for PutMetricData was refused for what is in it: a part of it may be taken."""
+    if isinstance(error, ClientError):
+        return code(error) in INVALID_DATUM or status(error) == 413
+    return isinstance(error, ParamValidationError)
+
+
+def reason(error: BotoCoreError | ClientError) -> str:
+    """A constant word to count an error by: throttled, unavailable, denied, refused, unreachable."""
+    if not isinstance(error, ClientError):
+        return "refused" if isinstance(error, ParamValidationError) else "unreachable"
+    if code(error) in THROTTLED:
+        return "throttled"
+    if code(error) in SERVICE_FAILED or status(error) >= 500:
+        return "unavailable"
+    return "denied" if code(error) in DENIED | EXPIRED else "refused"
