@@ -67,15 +67,67 @@ def config(path: Path) -> None:
 @click.option("--all", "everything", is_flag=True, help="List every turn, not only those that differ or act.")
 def replay(journal: Path, path: Path, everything: bool) -> None:
     """Decide a JOURNAL again and show where the decisions would differ."""
-    from agent import replay_report
+    from rich.console import Console
+
+    from agent.replay_report import Report
 
     settings = _load(path)
     try:
-        lines = journal.read_text(encoding="utf-8", errors="replace").splitlines()
+        with journal.open(encoding="utf-8", errors="replace") as lines:
+            report = Report.of(lines, settings)
     except OSError as error:
         raise click.ClickException(f"{journal} cannot be read: {error.strerror}") from error
-    if not replay_report.show(lines, settings, everything=everything):
+    if not report.turns:
         raise click.ClickException(f"{journal} holds no turn: is it a journal of tidemark?")
+    console = Console()
+    console.print(report.table(everything=everything))
+    console.print(report.summary())
+
+
+@main.command()
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where to leave the report [./demo-report-<time>].",
+)
+@click.option(
+    "--without",
+    type=click.Choice(["sink", "spot", "job-end"]),
+    help="Take one part away and see the demo fail at the stage that needs it.",
+)
+def demo(folder: Path | None, without: str | None) -> None:
+    """Watch the whole loop on this machine: a real Spark, a sandbox of EMR, and the agent as you would run it.
+
+    It takes 3 to 4 minutes and ends when the idle cluster has been terminated. Every stage counts only as seen
+    from outside the agent: in CloudWatch, EMR and Spark.
+    """
+    import time
+
+    from rich.console import Console
+
+    try:
+        from agent.sandbox.demo import runner
+        from agent.sandbox.demo.plan import Plan
+    except ModuleNotFoundError as error:
+        raise click.ClickException(f"{error}; the demo needs: pip install 'tidemark[sandbox]'") from error
+    plan = {
+        None: Plan(),
+        "sink": Plan(sink=False),
+        "spot": Plan(spot_supply=0),
+        "job-end": Plan(job_ends=False),
+    }[without]
+    target = (folder or Path(time.strftime("demo-report-%Y%m%d-%H%M%S"))).resolve()
+    console = Console(highlight=False)
+    try:
+        ending = runner.run(plan, target, console)
+    except runner.CANNOT_RUN as error:
+        raise click.ClickException(str(error)) from error
+    except KeyboardInterrupt:
+        raise click.ClickException(f"interrupted; what there is so far is in {target}") from None
+    console.print(f"\nReport: {ending.page}")
+    if ending.missing is not None:
+        raise click.ClickException(f"stage not observed: {ending.missing.name}")
+    console.print("Every stage was observed.", style="bold green")
 
 
 def _load(path: Path) -> Settings:

@@ -80,9 +80,9 @@ class JournalTail:
         if decision is None:
             return
         at = line["observation"]["at"]
-        because = [(reason["code"], reason["text"]) for reason in decision["because"]]
+        because = decision["because"]
         reasons = "; ".join(text for _, text in because)
-        match decision["kind"]:
+        match decision["says"]:
             case "hold":
                 codes = tuple(code for code, _ in because)
                 if codes != self._last_hold:
@@ -90,15 +90,15 @@ class JournalTail:
                 self._last_hold = codes
             case "resize":
                 word = "out" if decision["target"] > decision["current"] else "in"
-                self._act(at, f"scale {word} {decision['current']} → {decision['target']}", reasons, line["result"])
+                self._act(at, f"scale {word} {decision['current']} → {decision['target']}", reasons, line)
             case "terminate":
-                self._act(at, "terminate", reasons, line["result"])
+                self._act(at, "terminate", reasons, line)
 
-    def _act(self, at: float, label: str, reasons: str, result: Mapping[str, Any]) -> None:
+    def _act(self, at: float, label: str, reasons: str, line: Mapping[str, Any]) -> None:
         self._last_hold = ()
         self.marks.append(Mark(at, label, reasons))
-        detail = f" ({result['detail']})" if result.get("detail") else ""
-        self._narrator.say("decision", f"{label}: {result['outcome']}{detail}, because {reasons}", at)
+        detail = f" ({line['detail']})" if line["detail"] else ""
+        self._narrator.say("decision", f"{label}: {line['outcome']}{detail}, because {reasons}", at)
 
 
 class ChangeTeller:

@@ -16,6 +16,7 @@ from agent.settings import (
     ClusterSettings,
     FleetSettings,
     IdleSettings,
+    InstanceType,
     JournalSettings,
     JsonlSettings,
     ListenerSettings,
@@ -25,6 +26,9 @@ from agent.settings import (
     SinksSettings,
     SourcesSettings,
 )
+
+INSTANCE_TYPE = "r6i.xlarge"
+"""What the sandbox's instances are called; what they are is a Spark worker."""
 
 PLACES = frozenset(
     {
@@ -46,16 +50,19 @@ PLACES = frozenset(
 class Plan:
     """Everything about the demo that is a number."""
 
-    job_s: float = 45.0
-    """How long the application keeps its cached data at work."""
-    core_memory_mb: int = 1100
+    job_s: float = 20.0
+    """How long the application goes on after two executors have taken work."""
+    job_at_most_s: float = 120.0
     executor_memory_mb: int = 640
-    executor_cores: int = 1
+    unit_memory_mb: int = 720
+    """Memory of a worker, one capacity unit: one executor fits, and 11 % are left."""
     task_units: int = 2
     """What one scale out adds."""
     report_period_s: float = 1.0
     provisioning_s: float = 4.0
-    drain_s: float = 3.0
+    drain_timeout_s: float = 20.0
+    patience_s: float = 60.0
+    """How long each stage may take after the one before."""
     spot_supply: int | None = None
     """How many units the spot market has; None for as many as asked."""
     sink: bool = True
@@ -93,8 +100,9 @@ def settings(plan: Plan, places: Places) -> Settings:
         ),
         fleet=FleetSettings(
             max_capacity_units=plan.task_units,
+            instance_types=(InstanceType(instance_type=INSTANCE_TYPE),),
             poll_period_s=15.0,
-            settle_poll_period_s=3.0,
+            settle_poll_period_s=4.0,
         ),
         policy=PolicySettings(
             turn_period_s=1.0,
@@ -130,8 +138,10 @@ def _flat(model: BaseModel, prefix: str) -> Iterator[tuple[str, Any]]:
         path = f"{prefix}.{name}" if prefix else name
         if isinstance(value, BaseModel):
             yield from _flat(value, path)
-        elif isinstance(value, tuple) and value and isinstance(value[0], BaseModel):
-            for item in value:
-                yield from _flat(item, f"{path}.{getattr(item, 'name', '')}")
+        elif path == "policy.rules":
+            for rule in value:
+                yield from _flat(rule, f"{path}.{rule.name}")
+        elif isinstance(value, tuple):
+            yield path, ", ".join(str(item) for item in value) or "none"
         else:
             yield path, value

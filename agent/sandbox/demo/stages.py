@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from agent.sandbox.demo.plan import Plan
 from agent.sandbox.demo.witness import Seen
 
 Sight = Callable[[Seen], str | None]
@@ -25,14 +26,6 @@ class Passed:
     at: float
     """Unix seconds."""
     evidence: str
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """The figures of the demo's settings that the stages refer to."""
-
-    memory_low_percent: float
-    min_units: int
 
 
 def metrics_arrive(seen: Seen) -> str | None:
@@ -101,15 +94,15 @@ def cluster_is_terminated(seen: Seen) -> str | None:
     return "EMR has the cluster TERMINATED, by USER_REQUEST"
 
 
-def story(limits: Limits, *, job_s: float) -> tuple[Stage, ...]:
-    """The stages in their order; `job_s` is how long the application is expected to work."""
+def story(memory_low_percent: float, min_units: int, plan: Plan) -> tuple[Stage, ...]:
+    """The stages in their order."""
     return (
-        Stage("Spark's JVM metrics reach CloudWatch", metrics_arrive, 60),
-        Stage("available memory falls under the threshold", memory_falls(limits.memory_low_percent), 40),
-        Stage("the task fleet's target grows", fleet_grows(limits.min_units), 40),
-        Stage("spot capacity is provisioned", spot_is_provisioned, 45),
-        Stage("real Spark workers take work", task_executors_work, 60),
-        Stage("the job ends", job_ends, job_s + 60),
-        Stage("the task fleet shrinks", fleet_shrinks(limits.min_units), 60),
-        Stage("the idle cluster is terminated", cluster_is_terminated, 60),
+        Stage("Spark's JVM metrics reach CloudWatch", metrics_arrive, plan.patience_s),
+        Stage("available memory falls under the threshold", memory_falls(memory_low_percent), plan.patience_s),
+        Stage("the task fleet's target grows", fleet_grows(min_units), plan.patience_s),
+        Stage("spot capacity is provisioned", spot_is_provisioned, plan.patience_s),
+        Stage("real Spark workers take work", task_executors_work, plan.patience_s),
+        Stage("the job ends", job_ends, plan.job_s + plan.patience_s),
+        Stage("the task fleet shrinks", fleet_shrinks(min_units), plan.patience_s),
+        Stage("the idle cluster is terminated", cluster_is_terminated, plan.patience_s),
     )

@@ -15,6 +15,8 @@ from agent.aws.errors import AWS_ERRORS
 
 NAMESPACE = "Tidemark"
 REST_TIMEOUT_S = 3.0
+EMR_EVERY = 5
+"""Rounds between two looks at EMR: ListInstanceFleets refills at 0.5 a second for the whole account."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +72,16 @@ class Witness:
         self._began = datetime.now(UTC)
         self.seen = Seen()
 
-    def run(self, stop: threading.Event, period_s: float = 1.0) -> None:
-        while not stop.wait(period_s):
-            self.look()
-
-    def look(self) -> None:
-        for ask in (self._cluster, self._fleet, self._step, self._metrics, self._spark):
-            self._try(ask)
+    def run(self, stop: threading.Event) -> None:
+        """Look every second, at EMR less often: its quotas are those of the account, and the agent needs them too."""
+        rounds = 0
+        while not stop.wait(1.0):
+            asks = [self._metrics, self._spark]
+            if rounds % EMR_EVERY == 0:
+                asks += [self._cluster, self._fleet, self._step]
+            for ask in asks:
+                self._try(ask)
+            rounds += 1
 
     @staticmethod
     def _try(ask: Callable[[], None]) -> None:

@@ -1,0 +1,293 @@
+"""The composition root: settings become objects, objects become loops. Start, watch, stop in order."""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+
+import agent
+from agent import log
+from agent.actuators import ACTUATORS
+from agent.actuators.steps import StepsProbe
+from agent.aggregate.table import Table
+from agent.aws.clients import Clients
+from agent.aws.identity import identify
+from agent.control import Controller, Outside
+from agent.domain.decisions import Hold
+from agent.domain.observation import Evidence
+from agent.domain.ports import Notifier
+from agent.domain.readings import ClusterReading
+from agent.domain.signals import Signal
+from agent.domain.turns import Turn
+from agent.journal import Journal
+from agent.loops import Loops, periodic
+from agent.periods import Periods, Sensed
+from agent.policy.guards import GUARDS
+from agent.settings import RestSettings, Settings, SettingsError, SettingsFault, load
+from agent.sinks import SINKS, BuiltSink, SinkParts
+from agent.sinks.notices import LogNotifier, SnsNotifier
+from agent.sources import probes
+from agent.sources.graphite_listener import Listener
+from agent.sources.isbusy import IsBusyFile
+from agent.sources.node import NodeReader
+from agent.sources.polls import SparkPoll, hdfs_poll, standalone_poll, yarn_poll
+from agent.sources.rest_poller import Poll, RestPoller
+from agent.supervisor import EX_SETTINGS
+from agent.telemetry import Telemetry
+
+LISTENER_LIMIT_S = 5.0
+"""It comes round every half second; one that does not holds Spark's connections."""
+
+LOOP_LIMIT_S = 120.0
+"""Longer than any bounded wait of a turn or a poll: some AWS calls, each with its time-outs and attempts."""
+
+WATCH_PERIOD_S = 0.5
+PR_SET_PDEATHSIG = 1
+
+
+class App:
+    """All parts of the running agent, for one cluster. Raises SettingsError where the settings do not suffice."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._clock = time.time
+        self._telemetry = Telemetry()
+        self._random = Random()
+        identity = identify()
+        self._cluster_id = settings.cluster.id or identity.cluster_id or _fail("cluster.id", _NO_CLUSTER)
+        self._clients = Clients(settings.aws, identity.region)
+        self._table = Table(settings.listener, settings.policy.memory_death_hold_s, self._telemetry)
+        self._listener = Listener(settings.listener, self._table, self._clock, self._telemetry)
+        self._sinks = self._build_sinks()
+        self._periods = Periods(self._table, settings.cluster, self._cluster_id, settings.sinks.cloudwatch.period_s)
+        self._node = NodeReader(lambda: (os.getpid(), os.getppid()), self._clock)
+        self._sensed: Sensed | None = None
+        self._manager = self._manager_poller("manager")
+        self._controller = self._build_controller()
+        self._last_hold: tuple[str, ...] = ()
+
+    def start(self, loops: Loops) -> None:
+        """Bind the listener and start every loop. Raises OSError when the port is taken."""
+        host, port = self._listener.bind()
+        log.event(
+            logging.INFO,
+            "agent.started",
+            version=agent.__version__,
+            cluster=self._cluster_id,
+            listening=f"{host}:{port}",
+            actuator=self._settings.fleet.actuator,
+            min_units=self._settings.fleet.min_capacity_units,
+            max_units=self._settings.fleet.max_capacity_units,
+        )
+        loops.add("listener", self._listener.run, LISTENER_LIMIT_S)
+        for name, poller in self._pollers():
+            loops.add(name, poller.run, LOOP_LIMIT_S)
+        for name, built in self._sinks.items():
+            if built.run is not None:
+                loops.add(name, built.run, LOOP_LIMIT_S)
+        period_s = self._settings.sinks.cloudwatch.period_s
+        for name, every_s, step in (
+            ("node", self._settings.sources.node_period_s, lambda: self._table.take(self._node.read())),
+            ("turn", self._settings.policy.turn_period_s, self._turn),
+            ("ship", period_s, self._ship_unless_first(period_s)),
+        ):
+            loops.add(name, periodic(name, every_s, step, self._telemetry), LOOP_LIMIT_S)
+        loops.start()
+
+    def stop(self, loops: Loops, deadline_s: float) -> None:
+        """Stop every loop, then ship what the last period has so far."""
+        end = time.monotonic() + deadline_s
+        loops.stop(deadline_s / 2)
+        self._listener.close()
+        self._ship()
+        for built in self._sinks.values():
+            built.sink.close(max(0.0, end - time.monotonic()))
+
+    def _ship_unless_first(self, period_s: float) -> Callable[[], None]:
+        """The loop's first step comes at once, when there is no period to close yet."""
+        began = time.monotonic()
+
+        def step() -> None:
+            if time.monotonic() - began >= period_s / 2:
+                self._ship()
+
+        return step
+
+    def _ship(self) -> None:
+        datums = self._periods.close(self._clock(), self._controller.fleet, self._controller.idle)
+        for built in self._sinks.values():
+            built.sink.ship(datums)
+
+    def _turn(self) -> None:
+        self._tell(self._controller.turn(self._clock()))
+
+    def _tell(self, turn: Turn) -> None:
+        """Log every decision that acts, and a hold when its reasons have changed."""
+        decision = turn.decision
+        because = "; ".join(reason.text for reason in decision.because)
+        if isinstance(decision, Hold):
+            codes = tuple(reason.code for reason in decision.because)
+            if codes != self._last_hold:
+                log.event(logging.INFO, "decision.hold", because=because)
+            self._last_hold = codes
+            return
+        self._last_hold = ()
+        log.event(
+            logging.INFO,
+            "decision.acted",
+            decision=type(decision).__name__.lower(),
+            target=getattr(decision, "target", None),
+            outcome=turn.result.outcome,
+            detail=turn.result.detail,
+            because=because,
+        )
+
+    def _look(self, at: float) -> tuple[dict[str, Signal], ClusterReading | None]:
+        self._sensed = self._periods.sense(at, self._controller.fleet, self._controller.idle)
+        return dict(self._sensed.signals), self._sensed.reading
+
+    def _last_reading(self) -> ClusterReading | None:
+        return self._sensed.reading if self._sensed is not None else None
+
+    def _tasks(self) -> Evidence:
+        if self._sensed is None:
+            return probes.tasks((), self._clock())
+        snapshot = self._sensed.snapshot
+        return probes.tasks((instance.values for instance in snapshot.instances), snapshot.at)
+
+    def _build_controller(self) -> Controller:
+        settings = self._settings
+        emr = self._clients.emr
+        hands = ACTUATORS[settings.fleet.actuator](emr, self._cluster_id, settings.fleet, self._clock)
+        outside = Outside(
+            look=self._look,
+            ask_manager=self._manager.poll_once,
+            fleet=hands.fleet_reader,
+            cluster=hands.cluster_reader,
+            probes=(IsBusyFile(settings.idle.isbusy_path, settings.idle.after_s, self._clock), self._tasks),
+            steps=StepsProbe(emr, self._cluster_id, self._clock),
+            resizer=hands.fleet,
+            ender=hands.cluster,
+            notifier=self._notifier(),
+            journal=Journal(settings.journal.path, settings.journal.max_bytes),
+        )
+        return Controller(
+            settings, GUARDS, outside, self._telemetry, started_at=self._clock(), jitter=self._random.random
+        )
+
+    def _notifier(self) -> Notifier:
+        topic = self._settings.idle.notice_topic_arn
+        if topic is None:
+            return LogNotifier()
+        return SnsNotifier(lambda: self._clients.sns, topic, self._telemetry)
+
+    def _build_sinks(self) -> dict[str, BuiltSink]:
+        parts = SinkParts(
+            settings=self._settings.sinks,
+            cloudwatch=lambda: self._clients.cloudwatch,
+            clock=self._clock,
+            telemetry=self._telemetry,
+            random=self._random,
+        )
+        made = {name: build(parts) for name, build in SINKS.items()}
+        return {name: built for name, built in made.items() if built is not None}
+
+    def _manager_poller(self, name: str) -> RestPoller:
+        """One that asks the cluster manager: its own session, so that two threads never share one."""
+        sources = self._settings.sources
+        if sources.standalone.url:
+            return self._poller(name, sources.standalone, standalone_poll(sources.standalone.url))
+        if sources.yarn.url:
+            return self._poller(name, sources.yarn, yarn_poll(sources.yarn.url))
+        return self._poller(name, sources.yarn, lambda _: ())
+
+    def _pollers(self) -> list[tuple[str, RestPoller]]:
+        """Those that the settings ask for, each for a thread of its own."""
+        sources = self._settings.sources
+        spark = SparkPoll(self._last_reading, sources.spark.url, sources.standalone.url)
+        wanted: list[tuple[str, RestSettings, Poll]] = []
+        if sources.yarn.url:
+            wanted.append(("yarn", sources.yarn, yarn_poll(sources.yarn.url)))
+        if sources.standalone.url:
+            wanted.append(("standalone", sources.standalone, standalone_poll(sources.standalone.url)))
+        if sources.hdfs.url:
+            wanted.append(("hdfs", sources.hdfs, hdfs_poll(sources.hdfs.url)))
+        if sources.yarn.url or sources.standalone.url or sources.spark.url:
+            wanted.append(("spark", sources.spark, spark))
+        return [(name, self._poller(name, rest, poll)) for name, rest, poll in wanted]
+
+    def _poller(self, name: str, rest: RestSettings, poll: Poll) -> RestPoller:
+        return RestPoller(name, rest, poll, self._table, self._clock, self._telemetry)
+
+
+_NO_CLUSTER = "is empty and no file of EMR on this machine tells the cluster: set it to the cluster's id (j-…)"
+
+
+def _fail(path: str, text: str) -> str:
+    raise SettingsError("settings", (SettingsFault(path, text),))
+
+
+def main(argv: list[str]) -> int:
+    """The agent's process: `argv` is the settings file and the number of the supervisor's pipe."""
+    log.set_up()
+    _die_with_parent()
+    path, beats = Path(argv[0]), int(argv[1])
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    try:
+        settings = load(path)
+        app = App(settings)
+    except SettingsError as error:
+        for fault in error.faults:
+            log.event(logging.ERROR, "settings.refused", file=str(path), path=fault.path, fault=fault.text)
+        return EX_SETTINGS
+    limits = settings.supervisor
+    os.write(beats, f"{limits.unresponsive_s} {limits.restart_delay_s} {limits.stop_timeout_s}\n".encode())
+    loops = Loops()
+    try:
+        app.start(loops)
+    except OSError as error:
+        log.event(logging.ERROR, "listener.cannot_bind", port=settings.listener.port, error=str(error))
+        return 1
+    if (why := _watch(loops, stopping, beats)) is not None:
+        log.event(logging.ERROR, "agent.stuck", why=why)
+        # threads that do not come round cannot be joined, and the listening port must close now
+        os._exit(1)
+    log.event(logging.INFO, "agent.stopping")
+    app.stop(loops, limits.stop_timeout_s * 0.8)
+    log.event(logging.INFO, "agent.stopped")
+    return 0
+
+
+def _watch(loops: Loops, stopping: threading.Event, beats: int) -> str | None:
+    """Until asked to stop, tell the supervisor that all loops turn. Returns why one does not, or None."""
+    os.set_blocking(beats, False)
+    while not stopping.wait(WATCH_PERIOD_S):
+        if (why := loops.stuck()) is not None:
+            return why
+        try:
+            os.write(beats, b".")
+        except BlockingIOError:
+            continue
+        except BrokenPipeError:
+            return "the supervisor is gone"
+    return None
+
+
+def _die_with_parent() -> None:
+    """Ask the kernel to kill this process with its supervisor (Linux, prctl(2)): even frozen it must not stay."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

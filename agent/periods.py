@@ -1,0 +1,64 @@
+"""Periods and turns over one table: what closes a period, and what a turn may sense."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from agent.aggregate.applications import Places, roll_up_applications
+from agent.aggregate.outgoing import application_datums, datums
+from agent.aggregate.rollup import roll_up
+from agent.aggregate.signals import signals
+from agent.aggregate.snapshot import Snapshot
+from agent.aggregate.table import Table
+from agent.domain.datums import Datum
+from agent.domain.fleets import Fleet
+from agent.domain.readings import ClusterReading
+from agent.domain.signals import Signal
+from agent.settings import ClusterSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Sensed:
+    """What the table says at one instant, for a turn."""
+
+    signals: Mapping[str, Signal]
+    reading: ClusterReading | None
+    snapshot: Snapshot
+
+
+class Periods:
+    """Keeps the snapshots of the last two closes. Deltas of a period are against the last close; those of a signal
+    against the one before, so that its span is never shorter than a period, however soon after a close the turn is.
+
+    `close` belongs to the thread that ships, `sense` to the thread that turns.
+    """
+
+    def __init__(self, table: Table, settings: ClusterSettings, cluster_id: str, period_s: float) -> None:
+        self._table = table
+        self._settings = settings
+        self._cluster_id = cluster_id
+        self._period_s = period_s
+        self._closed: deque[Snapshot] = deque(maxlen=2)
+        self._places = Places()
+
+    def close(self, at: float, fleet: Fleet | None, idle: bool | None) -> tuple[Datum, ...]:
+        """The datums of the period that ends now."""
+        now = self._table.snapshot(at)
+        before = self._closed[-1] if self._closed else None
+        start = before.at if before is not None else at - self._period_s
+        rolled = roll_up(now, before, fleet=fleet, idle=idle)
+        by_app, self._places = roll_up_applications(now, before, self._places, self._settings.app_dimensions)
+        self._closed.append(now)
+        return (
+            *datums(rolled, at=start, cluster_id=self._cluster_id, cluster_name=self._settings.name),
+            *application_datums(by_app, at=start, cluster_id=self._cluster_id),
+        )
+
+    def sense(self, at: float, fleet: Fleet | None, idle: bool | None) -> Sensed:
+        """The signals at this instant, each with the time of its source."""
+        now = self._table.snapshot(at)
+        before = self._closed[0] if self._closed else None
+        rolled = roll_up(now, before, fleet=fleet, idle=idle)
+        return Sensed(signals(rolled, now, fleet=fleet), now.cluster, now)
