@@ -1,4 +1,4 @@
-"""What the outside says of itself, one record an answer. `at` is when the answer came, Unix seconds."""
+"""What the outside says of itself, one record an answer. `at` is when it was asked for, Unix seconds."""
 
 from __future__ import annotations
 
@@ -89,6 +89,7 @@ class ExecutorRemoval:
     """An executor that Spark's REST API reports as removed."""
 
     at: float
+    """When Spark removed it, by the driver's clock; at the latest when it was asked."""
     app: str
     executor: str
     reason: str

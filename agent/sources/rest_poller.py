@@ -75,7 +75,9 @@ class RestPoller:
     def poll_once(self) -> None:
         self._telemetry.count("Polls")
         for reading in self._poll(self._asker):
-            self._receiver.take(reading)
+            # when told to stop, what was still to be asked is missing from the reading
+            if self._asker.may_go_on():
+                self._receiver.take(reading)
 
 
 class _Asker:
@@ -88,7 +90,7 @@ class _Asker:
         self._last_failure: dict[str, Failure] = {}
 
     def json(self, url: str, decode: Decode[T]) -> T | None:
-        if not self._may_go_on():
+        if not self.may_go_on():
             return None
         sent = self._clock()
         value = self.reader.json(url)
@@ -102,7 +104,7 @@ class _Asker:
         return decoded
 
     def text(self, url: str) -> str | None:
-        if not self._may_go_on():
+        if not self.may_go_on():
             return None
         body = self.reader.body(url)
         if isinstance(body, Failed):
@@ -111,7 +113,7 @@ class _Asker:
         self._answered(url)
         return body.decode(errors="replace")
 
-    def _may_go_on(self) -> bool:
+    def may_go_on(self) -> bool:
         """Between two questions of one poll: still alive, and not told to stop."""
         if self.between is None:
             return True

@@ -146,9 +146,9 @@ def test_a_standby_namenode_hands_nothing_over(server: FakeHttp) -> None:
 class Running:
     """A poller that runs in a thread, as in the agent."""
 
-    def __init__(self, rig: Rig) -> None:
+    def __init__(self, rig: Rig, stop: threading.Event | None = None) -> None:
         self.beats = 0
-        self.stop = threading.Event()
+        self.stop = stop or threading.Event()
         self.raised: BaseException | None = None
         self.thread = threading.Thread(target=self._run, args=(rig,), daemon=True)
         self.thread.start()
@@ -195,6 +195,23 @@ def test_stop_is_not_held_up_by_an_endpoint_that_hangs(server: FakeHttp) -> None
     until(lambda: len(server.requests) >= 1)
     assert running.end() < 10
     assert set(server.requests) == {"/ws/v1/cluster/metrics"}
+    assert rig.kept.readings == []
+
+
+def test_after_stop_nothing_more_is_asked_and_no_half_reading_handed_over(server: FakeHttp) -> None:
+    asked, stop = threading.Event(), threading.Event()
+
+    def answers_after_stop(handler: http.Handler) -> None:
+        asked.set()
+        stop.wait(30)
+        http.value(load("yarn/metrics_3.3"))(handler)
+
+    server.answers("/ws/v1/cluster/metrics", answers_after_stop)
+    rig = Rig(yarn_poll(server.url))
+    running = Running(rig, stop)
+    assert asked.wait(30)
+    running.end()
+    assert server.requests == ["/ws/v1/cluster/metrics"]
     assert rig.kept.readings == []
 
 

@@ -58,8 +58,17 @@ def test_an_older_release_without_the_flag_shows_labels_by_a_larger_total() -> N
     assert (reading.memory_total_mb, reading.memory_available_mb) == (40960, 20480)
 
 
+def test_an_older_release_without_the_flag_and_without_labels_is_taken_by_its_plain_figures() -> None:
+    """Whether its used memory includes what is reserved depends on the scheduler, which it does not tell."""
+    body = load("metrics_3.3")
+    del body["clusterMetrics"]["crossPartitionMetricsAvailable"]
+    body["clusterMetrics"]["totalUsedResourcesAcrossPartition"]["memory"] = 13312
+    reading = yarn.metrics(body, 7.0)
+    assert isinstance(reading, ClusterReading) and reading.memory_available_mb == 10240
+
+
 def test_a_required_figure_that_is_missing_or_negative_is_bad_data_and_names_itself() -> None:
-    for broken in (None, -1, "many", True, float("nan")):
+    for broken in (None, -1, "many", True, float("nan"), 10**400):
         body = load("metrics_3.3")
         body["clusterMetrics"]["availableMB"] = broken
         assert yarn.metrics(body, 7.0) == Malformed("metrics: availableMB")
