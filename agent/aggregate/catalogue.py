@@ -362,7 +362,7 @@ _AGENT = (
         Unit.COUNT,
         Over.AGENT,
         Aggregation.DELTA,
-        "Lines that were refused, for any reason; the reasons are in the agent's log and journal.",
+        "Lines that were refused; the agent keeps count by reason, and publishes the total.",
         marks_loss=True,
     ),
     Metric(
@@ -371,6 +371,14 @@ _AGENT = (
         Over.AGENT,
         Aggregation.DELTA,
         "Whole reports that were refused.",
+        marks_loss=True,
+    ),
+    Metric(
+        "BytesDiscarded",
+        Unit.BYTES,
+        Over.AGENT,
+        Aggregation.DELTA,
+        "Bytes dropped past the listener's bounds.",
         marks_loss=True,
     ),
     Metric(
@@ -396,6 +404,15 @@ _AGENT = (
         "Datums that could not be written to the file.",
         marks_loss=True,
     ),
+    Metric(
+        "JournalErrors",
+        Unit.COUNT,
+        Over.AGENT,
+        Aggregation.DELTA,
+        "Turns that could not be written to the journal.",
+        marks_loss=True,
+    ),
+    Metric("EmrReadErrors", Unit.COUNT, Over.AGENT, Aggregation.DELTA, "Calls that describe the cluster and failed."),
     Metric("LoopErrors", Unit.COUNT, Over.AGENT, Aggregation.DELTA, "Steps of the agent's own loops that failed."),
 )
 

@@ -59,16 +59,18 @@ def pairs(now: Snapshot, before: Snapshot | None, role: Role) -> Iterator[Pair]:
 
 
 def counted(now: Snapshot, before: Snapshot | None, name: str) -> float | None:
-    """What the agent's own counter grew by, its reasons included: `LinesRejected.too_long` counts for
-    `LinesRejected`. A counter that was never touched has counted zero."""
+    """What the agent's own counter grew by. A counter that was never touched has counted zero."""
     if before is None:
         return None
     return float(max(0, total(now, name) - total(before, name)))
 
 
 def total(snapshot: Snapshot, name: str) -> int:
+    """A counter of that name, or else all its reasons together: `LinesRejected.too_long` is one of `LinesRejected`."""
+    if name in snapshot.counts:
+        return snapshot.counts[name]
     reasons = name + "."
-    return sum(count for key, count in snapshot.counts.items() if key == name or key.startswith(reasons))
+    return sum(count for key, count in snapshot.counts.items() if key.startswith(reasons))
 
 
 def _key(jvm: Instance) -> Key:

@@ -5,18 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from agent.aggregate.snapshot import Instance
-
-OLD_GENERATIONS = (
-    "G1-Old-Gen",
-    "PS-Old-Gen",
-    "Tenured-Gen",
-    "CMS-Old-Gen",
-    "ZGC-Old-Generation",
-    "ZHeap",
-    "Shenandoah",
-    "Shenandoah-Old-Gen",
-)
-"""Memory pools as GraphiteSink spells them; a collector without generations has one pool, the whole heap."""
+from agent.wire.spark_series import OLD_GENERATIONS, ONE_GENERATION
 
 PROCESS_TREE = tuple(f"ExecutorMetrics.ProcessTree{kind}RSSMemory" for kind in ("JVM", "Python", "Other"))
 
@@ -44,7 +33,8 @@ def heap_percent(jvm: Instance) -> float | None:
 
 
 def old_generation_percent(jvm: Instance) -> float | None:
-    for pool in OLD_GENERATIONS:
+    """A collector without generations has one pool, the whole heap: that one counts."""
+    for pool in OLD_GENERATIONS + ONE_GENERATION:
         used = value(jvm, f"jvm.pools.{pool}.used")
         if used is not None:
             return percent(used, value(jvm, f"jvm.pools.{pool}.max") or heap_max(jvm), limit=100)
