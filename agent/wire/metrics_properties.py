@@ -37,7 +37,10 @@ def render(template: str, *, host: str, port: int, period_s: int, worker_prefix:
     filled = template.replace("@HOST@", host).replace("@PORT@", str(port)).replace("@PERIOD_S@", str(period_s))
     if worker_prefix is not None:
         filled = f"{filled.rstrip()}\n\nworker.sink.{SINK}.prefix={worker_prefix}\n"
-    if found := faults(filled):
+    found = faults(filled)
+    if not found and properties(filled)[f"{_OURS}host"] != host:
+        found = (f"host: {host!r} is no host name or address",)
+    if found:
         raise UnusableSink(found)
     return filled
 

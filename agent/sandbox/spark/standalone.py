@@ -80,7 +80,7 @@ class StandaloneCluster:
     ) -> None:
         """`settings` are Spark's, for daemons and applications alike. Raises SparkMissing or JavaMissing."""
         self.spark = spark or SparkHome.installed()
-        self.java = java or java_module.find()
+        self.java = java or java_module.here()
         self.workdir = workdir.resolve()
         self.sink = sink
         self.settings = {**conf.DECOMMISSION, **(settings or {})}
