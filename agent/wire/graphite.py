@@ -22,7 +22,9 @@ MAX_REFUSALS = 1000
 
 _NUMBER = re.compile(rb"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?")
 _NOT_FINITE = frozenset({b"nan", b"inf", b"-inf", b"+inf", b"infinity", b"-infinity", b"+infinity"})
-_LONGEST_STAMP = 11
+LONGEST_STAMP = 11
+LONGEST_NUMBER = 32
+"""Spark's own longest is a sum of bytes with two decimals, some 26 characters; a table must not hold essays."""
 
 
 class Line(NamedTuple):
@@ -70,6 +72,8 @@ def parse(raw: bytes, max_line_bytes: int) -> Report:
 
 def number(text: bytes) -> float | None:
     """The number that a value's text says, which may be NaN or infinite; None when it says none."""
+    if len(text) > LONGEST_NUMBER:
+        return None
     if _NUMBER.fullmatch(text):
         return float(text)
     return math.nan if text.lower() in _NOT_FINITE else None
@@ -91,6 +95,6 @@ def _line(text: bytes, max_bytes: int) -> Line | str:
     value = number(fields[1])
     if value is None:
         return refusals.BAD_NUMBER
-    if not fields[2].isdigit() or len(fields[2]) > _LONGEST_STAMP:
+    if not fields[2].isdigit() or len(fields[2]) > LONGEST_STAMP:
         return refusals.BAD_TIMESTAMP
     return Line(name, value, fields[1], int(fields[2]))

@@ -13,7 +13,6 @@ LINES_RECEIVED = "LinesReceived"
 LINES_IGNORED = "LinesIgnored"
 TIMESTAMPS_REPLACED = "TimestampsReplaced"
 
-LINES_REJECTED = "LinesRejected"
 MALFORMED = "LinesRejected.malformed"
 TOO_LONG = "LinesRejected.too_long"
 NOT_UTF8 = "LinesRejected.not_utf8"
@@ -24,19 +23,22 @@ NOT_FINITE = "LinesRejected.not_finite"
 TRUNCATED = "LinesRejected.truncated"
 UNKNOWN_NAME = "LinesRejected.unknown_name"
 NO_IDENTITY = "LinesRejected.no_identity"
-OUT_OF_ORDER = "LinesRejected.out_of_order"
 TOO_MANY_NAMES = "LinesRejected.too_many_names"
-TOO_MANY_APPLICATIONS = "LinesRejected.too_many_applications"
-TOO_MANY_EXECUTORS = "LinesRejected.too_many_executors"
 SKIPPED = "LinesRejected.skipped"
+REPORT_REJECTED = "LinesRejected.report"
 
-CONNECTIONS_ACCEPTED = "ConnectionsAccepted"
+OUT_OF_ORDER = "ReportsRejected.out_of_order"
+TOO_MANY_APPLICATIONS = "ReportsRejected.too_many_applications"
+TOO_MANY_EXECUTORS = "ReportsRejected.too_many_executors"
+TOO_MANY_VALUES = "ReportsRejected.too_many_values"
+
+CONNECTIONS_ACCEPTED = "Connections"
 CONNECTIONS_EMPTY = "ConnectionsEmpty"
-IDLE = "ConnectionsClosed.idle"
-DISPLACED = "ConnectionsClosed.displaced"
-BROKEN = "ConnectionsClosed.broken"
-NO_DESCRIPTOR = "ConnectionsRefused.no_descriptor"
-ACCEPT_FAILED = "ConnectionsRefused.accept_failed"
+IDLE = "ConnectionsRejected.idle"
+DISPLACED = "ConnectionsRejected.displaced"
+BROKEN = "ConnectionsRejected.broken"
+NO_DESCRIPTOR = "ConnectionsRejected.no_descriptor"
+ACCEPT_FAILED = "ConnectionsRejected.accept_failed"
 OVER_CONNECTION_LIMIT = "BytesDiscarded.connection_limit"
 OVER_BUFFER_LIMIT = "BytesDiscarded.buffer_limit"
 
@@ -56,11 +58,13 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         TRUNCATED: "A last line without its line feed.",
         UNKNOWN_NAME: "No source or metric of Spark's by that name is known.",
         NO_IDENTITY: "A name without application and executor, from a connection that is no master's or worker's.",
-        OUT_OF_ORDER: "Lines of a report that is older than the last one of the same executor.",
-        TOO_MANY_NAMES: "Past `listener.max_names_per_source`.",
+        TOO_MANY_NAMES: "Past `listener.max_names_per_source`, or past the distinct names that the table can hold.",
+        SKIPPED: "The rest of a report in which too many lines were refused or unknown.",
+        REPORT_REJECTED: "Wanted lines of a report that was refused as a whole, for a reason of `ReportsRejected`.",
+        OUT_OF_ORDER: "Older by the sender's clock than the last one of the same executor.",
         TOO_MANY_APPLICATIONS: "Past `listener.max_applications`.",
         TOO_MANY_EXECUTORS: "Past `listener.max_executors`.",
-        SKIPPED: "The rest of a report in which too many lines were refused or unknown.",
+        TOO_MANY_VALUES: "Past twice `max_names_per_source` for each of `max_executors`, all values together.",
         CONNECTIONS_ACCEPTED: "Connections that were accepted.",
         CONNECTIONS_EMPTY: "Connections that sent nothing: a JVM whose metrics are all filtered out, or a stop.",
         IDLE: "Connections closed after `listener.idle_timeout_s` without a byte; what they had sent is used.",

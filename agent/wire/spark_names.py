@@ -23,11 +23,13 @@ from agent.wire import refusals
 from agent.wire.graphite import MAX_REFUSALS, Line
 from agent.wire.spark_series import IGNORED, KEPT, NAMELESS_REGISTRIES, ROLE_SOURCES, compiled, sources_of
 
-_DSTREAM = re.compile(r"(?P<prefix>(?:.*?\.)?driver\.)(?:.+\.)?(?P<series>StreamingMetrics\.streaming\..+)")
+_DRIVER_PREFIX = re.compile(r"(?:.*?\.)?driver\.")
+_DSTREAM = "StreamingMetrics.streaming."
 _IDENTITY = re.compile(r"(?:(?P<namespace>.*)\.)?(?P<id>driver|\d{1,10})\.")
 _APPLICATION_ID = re.compile(r"(?:^|\.)(application_\d+_\d+|app-\d{14}-\d+|local-\d+)$")
-_CUTS_TRIED = 8
-_LONGEST_REMEMBERED = 200
+_CUTS_TRIED = 4
+LONGEST_NAME = 512
+"""Characters; a longer one is not looked into. The longest seen of Spark has 166."""
 
 Roles = frozenset[Role]
 NO_ROLE: Roles = frozenset()
@@ -101,25 +103,36 @@ def split(name: str, likely_prefix: str = "") -> tuple[str, str] | None:
 
     `likely_prefix`, the one of the line before, is tried first: it settles names that hold a second source.
     """
+    if len(name) > LONGEST_NAME:
+        return None
     if name.startswith(likely_prefix) and recognise(name[len(likely_prefix) :]) is not None:
         return likely_prefix, name[len(likely_prefix) :]
+    if _DSTREAM in name:
+        return _split_dstream(name, likely_prefix)
     starts = [match.start() for match in _SOURCE.finditer(name)][-_CUTS_TRIED:]
     cuts = [(name[:start], name[start:]) for start in reversed(starts) if recognise(name[start:]) is not None]
     for prefix, series in cuts:
         if _IDENTITY.fullmatch(prefix):
             return prefix, series
-    if cuts:
-        return cuts[0]
-    if streaming := _DSTREAM.fullmatch(name):
-        return streaming["prefix"], streaming["series"]
-    return None
+    return cuts[0] if cuts else None
 
 
+def _split_dstream(name: str, likely_prefix: str) -> tuple[str, str] | None:
+    """DStreams put the application's name, which may hold anything, between driver and source; it is left out."""
+    driver = _DRIVER_PREFIX.match(name)
+    if driver is None:
+        return None
+    known = name.startswith(likely_prefix) and likely_prefix.endswith("driver.")
+    return likely_prefix if known else driver[0], name[name.rindex(_DSTREAM) :]
+
+
+@lru_cache(maxsize=4096)
 def recognise(series: str) -> Roles | None:
     """The roles in which a series is wanted, none when it is known and not wanted; None for an unknown one."""
-    if len(series) > _LONGEST_REMEMBERED:
-        return _recognise(series)
-    return _remembered(series)
+    for pattern, roles in _TABLE.get(_source(series), ()):
+        if pattern.fullmatch(series):
+            return roles
+    return None
 
 
 def source_of(series: str) -> str:
@@ -143,16 +156,6 @@ def _by_source() -> Table:
 
 _TABLE = _by_source()
 _SOURCE = re.compile(rf"(?:^|(?<=\.))(?:{'|'.join(map(re.escape, sorted(_TABLE)))})\.")
-
-
-def _recognise(series: str) -> Roles | None:
-    for pattern, roles in _TABLE.get(_source(series), ()):
-        if pattern.fullmatch(series):
-            return roles
-    return None
-
-
-_remembered = lru_cache(maxsize=4096)(_recognise)
 
 
 def _origin(prefix: str, names: Sequence[tuple[str, int]]) -> Origin | None:
