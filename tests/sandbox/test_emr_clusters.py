@@ -31,9 +31,9 @@ def test_a_cluster_starts_bootstraps_waits_and_ends() -> None:
         status = it.cluster(cluster)["Status"]
         assert (status["State"], status["StateChangeReason"]["Code"]) == ("TERMINATED", "USER_REQUEST")
         assert {i["Status"]["State"] for i in it.instances(cluster)} == {"TERMINATED"}
-        assert {
-            f["Status"]["State"] for f in it.emr.list_instance_fleets(ClusterId=cluster)["InstanceFleets"]
-        } == {"TERMINATED"}
+        assert {f["Status"]["State"] for f in it.emr.list_instance_fleets(ClusterId=cluster)["InstanceFleets"]} == {
+            "TERMINATED"
+        }
 
 
 def test_describe_cluster_tells_what_was_asked_for() -> None:

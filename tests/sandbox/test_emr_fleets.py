@@ -172,7 +172,7 @@ def modify(**config: Any) -> Any:
 
 def add(**config: Any) -> Any:
     types = [{"InstanceType": "r5.xlarge"}]
-    return lambda it, cluster, fleet: it.emr.add_instance_fleet(
+    return lambda it, cluster, _: it.emr.add_instance_fleet(
         ClusterId=cluster, InstanceFleet={"InstanceTypeConfigs": types, **config}
     )
 
@@ -189,9 +189,9 @@ def add(**config: Any) -> Any:
         ),
         (add(InstanceFleetType="TASK"), "greater than 0"),
         (add(InstanceFleetType="CORE", TargetSpotCapacity=1), "Only an instance fleet of type TASK"),
-        (lambda it, cluster, fleet: it.emr.list_instance_groups(ClusterId=cluster), "mutually exclusive"),
-        (lambda it, cluster, fleet: it.emr.list_instance_fleets(ClusterId="j-none"), "'j-none' is not valid"),
-        (lambda it, cluster, fleet: it.emr.list_instances(ClusterId="j-none"), "'j-none' is not valid"),
+        (lambda it, cluster, _: it.emr.list_instance_groups(ClusterId=cluster), "mutually exclusive"),
+        (lambda it, *_: it.emr.list_instance_fleets(ClusterId="j-none"), "'j-none' is not valid"),
+        (lambda it, *_: it.emr.list_instances(ClusterId="j-none"), "'j-none' is not valid"),
     ],
 )
 def test_what_emr_refuses_is_an_invalid_request_and_changes_nothing(call: Any, text: str) -> None:

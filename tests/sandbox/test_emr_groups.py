@@ -55,7 +55,7 @@ def test_named_instances_end_without_a_drain_and_are_not_replaced() -> None:
 def test_a_shrink_policy_names_and_protects_instances() -> None:
     with world() as it:
         cluster = it.ready(Instances=groups(task_group(3)))
-        first, second, third = it.instances(cluster, InstanceGroupTypes=["TASK"])
+        first, _, third = it.instances(cluster, InstanceGroupTypes=["TASK"])
         policy = {
             "InstancesToTerminate": [first["Ec2InstanceId"]],
             "InstancesToProtect": [third["Ec2InstanceId"]],

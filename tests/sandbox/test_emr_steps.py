@@ -55,7 +55,9 @@ def test_a_step_runs_a_real_command_with_the_given_environment_in_its_own_folder
 def test_commands_run_in_the_given_directory(tmp_path: Path) -> None:
     (tmp_path / "script.sh").write_text("echo $1 from $PWD\n")
     with world(step_cwd=tmp_path) as it:
-        script = step("s", "script.sh", "hello", jar="s3://eu-west-1.elasticmapreduce/libs/script-runner/script-runner.jar")
+        script = step(
+            "s", "script.sh", "hello", jar="s3://eu-west-1.elasticmapreduce/libs/script-runner/script-runner.jar"
+        )
         cluster = it.ready(Instances=fleets(), Steps=[script])
         it.wait(lambda: over(it, cluster, "s"))
         folder = it.server.step_folder(it.emr.list_steps(ClusterId=cluster)["Steps"][0]["Id"])

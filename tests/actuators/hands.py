@@ -1,0 +1,29 @@
+"""What the tests of the actuators share: settings, decisions, and the agent's own client on a sandbox."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from agent.aws.clients import Clients
+from agent.domain.decisions import Reason, Resize
+from agent.sandbox.emr.service_model import check
+from agent.settings import AwsSettings, FleetSettings
+from tests.sandbox.emr_world import REGION, World
+
+
+def fleet_settings(**more: Any) -> FleetSettings:
+    return FleetSettings.model_validate({"max_capacity_units": 100, **more})
+
+
+def agent_client(it: World, attempts: int = 1, checked: bool = True) -> Any:
+    """A client made as the agent makes it."""
+    os.environ.setdefault("AWS_ACCESS_KEY_ID", "test")
+    os.environ.setdefault("AWS_SECRET_ACCESS_KEY", "test")
+    settings = AwsSettings(region=REGION, endpoint_url=it.server.endpoint, max_attempts=attempts)
+    client = Clients(settings).emr
+    return check(client) if checked else client
+
+
+def resize(current: int, target: int) -> Resize:
+    return Resize(current, target, (Reason("rule", "memory is low"),), rule="memory-low")
