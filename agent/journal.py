@@ -98,7 +98,7 @@ def turn_to_json(turn: Turn) -> dict[str, Any]:
 
 
 def turn_from_json(line: Mapping[str, Any]) -> Turn:
-    """Raises KeyError, TypeError or ValueError for what is no turn."""
+    """Raises LookupError, TypeError or ValueError for what is no turn."""
     notice, unconfirmed = line["notice"], line["unconfirmed"]
     return Turn(
         observation=observation_from_json(line["observation"]),
@@ -124,7 +124,7 @@ def observation_to_json(seen: Observation) -> dict[str, Any]:
 
 
 def observation_from_json(found: Mapping[str, Any]) -> Observation:
-    """The same observation, signals to six significant digits. Raises KeyError, TypeError or ValueError."""
+    """The same observation, signals to six significant digits. Raises LookupError, TypeError or ValueError."""
     return Observation(
         at=float(found["at"]),
         signals={name: _signal_from_json(signal) for name, signal in found["signals"].items()},
@@ -148,7 +148,7 @@ def decision_to_json(decision: Decision) -> dict[str, Any]:
 
 
 def decision_from_json(found: Mapping[str, Any]) -> Decision:
-    """Raises KeyError, TypeError or ValueError for what is no decision."""
+    """Raises LookupError, TypeError or ValueError for what is no decision."""
     because = tuple(Reason(str(code), str(text)) for code, text in found["because"])
     match found["says"]:
         case "hold":
@@ -180,7 +180,7 @@ def _line(number: int, text: str) -> Line:
                 return Bad(number, f"is of kind {other!r}")
     except ValidationError as error:
         return Bad(number, f"is not as it should be: {error.errors()[0]['msg']}")
-    except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
+    except (AttributeError, LookupError, TypeError, ValueError, ArithmeticError, RecursionError) as error:
         return Bad(number, f"cannot be read: {type(error).__name__}: {error}")
 
 

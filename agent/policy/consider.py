@@ -9,9 +9,9 @@ from functools import partial
 from agent.domain.decisions import Decision, Hold, Terminate
 from agent.domain.observation import Observation
 from agent.policy import POLICIES, Policy, arbiter, guards
-from agent.policy.ending import Ending, notice
+from agent.policy.ending import Ending, notice, notified
 from agent.policy.guards import Guard
-from agent.policy.history import advance, notified
+from agent.policy.history import advance
 from agent.settings import Settings
 
 

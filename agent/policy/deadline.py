@@ -17,7 +17,4 @@ def decide(observation: Observation, settings: Settings) -> tuple[Decision, ...]
     at = observation.at
     if at < ending.due:
         return (Hold((Reason(Why.DEADLINE_AHEAD, f"{ending.because.text}; {ending.due - at:.0f} s still"),)),)
-    left = ending.at(observation.history, at, settings.idle.notice_s) - at
-    if left > 0:
-        return (Hold((ending.because, Reason(Why.NOTICE_RUNNING, f"the notice has {left:.0f} s still"))),)
     return (Terminate((ending.because,)),)

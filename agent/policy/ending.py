@@ -6,8 +6,9 @@ agent began after the deadline, the notice goes at once and the end waits for it
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agent.domain.decisions import Decision, Reason, Terminate
 from agent.domain.observation import History, Observation
@@ -67,7 +68,27 @@ def notice(observation: Observation, settings: Settings, guarded: Guarded) -> En
         return None
     if observation.at < coming.due - settings.idle.notice_s:
         return None
-    return coming if isinstance(guarded(observation, Terminate((coming.because,))), Terminate) else None
+    # as if the notice had had its time already: the guard that waits for it must not keep it from going out
+    told = notified(observation.history, coming.of, -math.inf)
+    decision = guarded(replace(observation, history=told), Terminate((coming.because,)))
+    return coming if isinstance(decision, Terminate) else None
+
+
+def noticed(observation: Observation, decision: Decision, settings: Settings) -> Decision:
+    """Guard: hold an end until a notice of it has had its full time."""
+    if not isinstance(decision, Terminate):
+        return decision
+    coming, history = _coming(observation, settings), observation.history
+    given = None if coming is None or history.notified_of != coming.of else history.notified_at
+    left = settings.idle.notice_s if given is None else given + settings.idle.notice_s - observation.at
+    if given is not None and left <= 0:
+        return decision
+    return decision.withheld(Reason(Why.NOTICE_RUNNING, f"the notice of it has {left:.0f} s still"))
+
+
+def notified(history: History, of: float, at: float) -> History:
+    """The history after the notice of that coming end."""
+    return replace(history, notified_of=of, notified_at=at)
 
 
 def _coming(observation: Observation, settings: Settings) -> Ending | None:

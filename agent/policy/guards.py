@@ -12,6 +12,7 @@ from agent.domain.observation import Observation
 from agent.policy import busy, limits, settling, work
 from agent.policy.arbiter import ends_by_deadline
 from agent.policy.cooldown import cooled_down
+from agent.policy.ending import noticed
 from agent.policy.freshness import Fresh, blindness, look, stale
 from agent.policy.reasons import Why
 from agent.settings import Settings
@@ -181,5 +182,6 @@ GUARDS: tuple[Guard, ...] = (
     unprotected,  # ends from here on; protection is somebody's explicit will, so it is named first
     evidently_idle,  # every probe, judged again now
     nothing_in_flight,  # what is under way in EMR ends before the cluster does
+    noticed,  # last: the notice goes out only when nothing else is in the way, and then gets its time
 )
 """Every guard, in the order in which they speak."""

@@ -57,11 +57,6 @@ def record(history: History, decision: Decision, result: Result, observation: Ob
     raise AssertionError(decision)
 
 
-def notified(history: History, of: float, at: float) -> History:
-    """The history after the notice of that coming end."""
-    return replace(history, notified_of=of, notified_at=at)
-
-
 def _resized(history: History, decision: Resize, outcome: Outcome, observation: Observation) -> History:
     at = observation.at
     if decision.rule is not None:

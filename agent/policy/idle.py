@@ -21,9 +21,6 @@ def decide(observation: Observation, settings: Settings) -> tuple[Decision, ...]
     if at < ending.due:
         text = f"{ending.because.text}; {ending.due - at:.0f} s still"
         return (Hold((Reason(Why.IDLE_COUNTING, text),)),)
-    left = ending.at(observation.history, at, settings.idle.notice_s) - at
-    if left > 0:
-        return (Hold((ending.because, Reason(Why.NOTICE_RUNNING, f"the notice has {left:.0f} s still"))),)
     return (Terminate((ending.because,)),)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 from hypothesis import strategies as st
 
 from agent.domain.datums import Distribution
@@ -12,7 +14,8 @@ from agent.domain.readings import Application, ClusterManager, ClusterNode, Clus
 from agent.domain.signals import Signal
 from agent.policy.reasons import Why
 from agent.settings import Settings
-from tests.policy.build import IN, NOW, OUT, settings
+from tests.policy.build import IN, NOW, OUT, cluster, fleet, reading, settings, signal
+from tests.policy.build import evidence as said
 
 AGES = st.one_of(
     st.sampled_from([0.0, 10.0, 59.0, 60.0, 61.0, 120.0, 300.0, 420.0, 900.0, 901.0, 3600.0, 9000.0, -5.0, -5000.0]),
@@ -139,25 +142,54 @@ calm_histories = st.builds(
         notified_of=idle_since if noticed else None,
         notified_at=NOW - 4000 if noticed else None,
     ),
-    RULE_TIMES,
+    RULE_TIMES | st.just({"out": NOW - 400, "in": NOW - 400, "heap": NOW - 400}),
     st.none() | st.just(NOW - 20_000),
     st.booleans(),
 )
+T = TypeVar("T")
+
+
+def mostly(calm: st.SearchStrategy[T], wild: st.SearchStrategy[T]) -> st.SearchStrategy[T]:
+    """Otherwise some fact is always bad, every decision a hold, and every property true of nothing."""
+    return st.integers(0, 9).flatmap(lambda draw: wild if draw == 9 else calm)
+
+
+YOUNG = st.builds(lambda age: NOW - age, st.sampled_from([0.0, 5.0, 30.0, 60.0, -1.0]))
+
+
+def known(value: float, at: float) -> Signal:
+    """As the controller hands it to the policies."""
+    return signal(value, at).rounded()
+
+
+calm_signals = st.fixed_dictionaries(
+    {"Free": st.builds(known, st.sampled_from([5.0, 50.0, 90.0, 90.0]), YOUNG)},
+    optional={"Heap": st.builds(known, FIGURES, YOUNG), "ExecutorMemoryDeaths": st.builds(known, st.just(0.0), YOUNG)},
+)
+calm_fleets = st.builds(lambda size, at: fleet(size, at=at), st.integers(0, 30), YOUNG)
+calm_clusters = st.builds(
+    lambda at, age: cluster(at=at, created_at=NOW - age), YOUNG, st.sampled_from([3000.0, 3599.0, 3600.0, 50_000.0])
+)
+calm_readings = st.builds(lambda hosts, at: reading(tuple(hosts), hosts=30, at=at), st.sets(HOSTS, max_size=3), YOUNG)
 observations = st.builds(
     Observation,
     at=st.just(NOW),
-    signals=signals,
-    evidence=evidence,
-    fleet=st.none() | fleets | settled_fleets,
-    cluster=st.none() | clusters,
-    reading=st.none() | readings,
-    history=histories | calm_histories,
+    signals=mostly(calm_signals, signals),
+    evidence=mostly(st.builds(said, YOUNG), evidence),
+    fleet=mostly(calm_fleets, st.none() | fleets | settled_fleets),
+    cluster=mostly(calm_clusters, st.none() | clusters),
+    reading=mostly(calm_readings, st.none() | readings),
+    history=mostly(calm_histories, histories),
 )
 
 HEAP = {"name": "heap", "signal": "Heap", "statistic": "Maximum", "comparison": ">", "bound": 80, "for_s": 0}
 any_settings: st.SearchStrategy[Settings] = st.builds(
     lambda low, size, percent, cooldown, idle, after, notice, deadline: settings(
-        rules=[{**OUT, "for_s": 0, "cooldown_s": cooldown}, {**IN, "for_s": 0}, {**HEAP, "adjustment_percent": percent}],
+        rules=[
+            {**OUT, "for_s": 0, "cooldown_s": cooldown},
+            {**IN, "for_s": 0},
+            {**HEAP, "adjustment_percent": percent},
+        ],
         fleet={"min_capacity_units": low, "max_capacity_units": low + size},
         idle={"enabled": idle, "after_s": after, "notice_s": notice, "terminate_after_s": deadline, "grace_s": 60},
     ),

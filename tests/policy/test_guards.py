@@ -8,7 +8,7 @@ import pytest
 
 from agent.domain.decisions import Decision, Hold, Reason, Resize, Terminate
 from agent.domain.fleets import FleetNode
-from agent.domain.observation import Observation
+from agent.domain.observation import History, Observation
 from agent.policy.guards import GUARDS, apply
 from agent.policy.reasons import Why
 from tests.policy.build import (
@@ -38,11 +38,15 @@ EVERY = (GROW, SHRINK, IDLE_END, DEADLINE_END)
 
 def seen(**changed: Any) -> Observation:
     """All guards let everything pass here."""
-    return observation(**{"history": history(idle_since=NOW - 9000), **changed})
+    return observation(**{"history": noticed(), **changed})
+
+
+def noticed(**changed: Any) -> History:
+    return history(**{"idle_since": NOW - 9000, "notified_of": NOW - 9000, "notified_at": NOW - 300, **changed})
 
 
 def guarded(at: Observation, decision: Decision, **changed: Any) -> Decision:
-    return apply(GUARDS, at, decision, settings(**changed))
+    return apply(GUARDS, at, decision, settings(idle={"terminate_after_s": 50_000}, **changed))
 
 
 def why(decision: Decision) -> list[str]:
@@ -101,13 +105,18 @@ HELD: list[tuple[str, dict[str, Any], tuple[Decision, ...], Why]] = [
     ("no probe", {"evidence": ()}, (IDLE_END,), Why.NOT_IDLE),
     ("stale evidence", {"evidence": evidence(NOW - 421)}, (IDLE_END,), Why.NOT_IDLE),
     ("idleness not counted", {"history": history()}, (IDLE_END,), Why.EMPTY_HISTORY),
+    ("notice running", {"history": noticed(notified_at=NOW - 299)}, (IDLE_END, DEADLINE_END), Why.NOTICE_RUNNING),
+    ("notice of another end", {"history": noticed(notified_of=5.0)}, (IDLE_END, DEADLINE_END), Why.NOTICE_RUNNING),
+    ("no notice", {"history": history()}, (DEADLINE_END,), Why.NOTICE_RUNNING),
 ]
 
 
 @pytest.mark.parametrize(
     ("changed", "decision", "code"),
     [
-        pytest.param(changed, decision, code, id=f"{name}: {decision.because[0].text} {type(decision).__name__} {number}")
+        pytest.param(
+            changed, decision, code, id=f"{name}: {decision.because[0].text} {type(decision).__name__} {number}"
+        )
         for name, changed, decisions, code in HELD
         for number, decision in enumerate(decisions)
     ],
@@ -121,7 +130,7 @@ def test_it_is_held_for_that_reason_and_no_other(changed: dict[str, Any], decisi
 
 PASSED: list[tuple[str, dict[str, Any], Decision]] = [
     ("view just young enough", {"cluster": cluster(at=NOW - 900), "fleet": fleet(at=NOW - 900)}, GROW),
-    ("end asked for long ago", {"history": history(idle_since=NOW - 9000, terminate_sent_at=NOW - 600)}, IDLE_END),
+    ("end asked for long ago", {"history": noticed(terminate_sent_at=NOW - 600)}, IDLE_END),
     ("bootstrapping for too long", {"cluster": cluster(state="BOOTSTRAPPING")}, DEADLINE_END),
     ("no task fleet yet", {"fleet": fleet(0, id=None, state="")}, Resize(0, 5, WANT, "out")),
     ("overshoot by weight", {"fleet": fleet(10, 11, largest_unit=2)}, GROW),
@@ -162,7 +171,12 @@ def test_another_rules_cooldown_bars_the_same_direction() -> None:
 
 @pytest.mark.parametrize(
     ("busy", "target"),
-    [((), 7), (("task-0",) * 1, 7), (tuple(f"task-{n}" for n in range(7)), 7), (tuple(f"task-{n}" for n in range(8)), 8)],
+    [
+        ((), 7),
+        (("task-0",) * 1, 7),
+        (tuple(f"task-{n}" for n in range(7)), 7),
+        (tuple(f"task-{n}" for n in range(8)), 8),
+    ],
 )
 def test_a_scale_in_stops_at_what_running_work_holds(busy: tuple[str, ...], target: int) -> None:
     told = guarded(seen(reading=reading(busy)), SHRINK)

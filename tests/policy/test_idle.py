@@ -34,12 +34,10 @@ def noticed(since: float, at: float) -> History:
         (history(manager_answered_at=NOW - 899), Why.GRACE),
         (history(), Why.BUSY),
         (history(idle_since=NOW - 3599), Why.IDLE_COUNTING),
-        (history(idle_since=NOW - 3600), Why.NOTICE_RUNNING),
-        (noticed(NOW - 3600, NOW - 299), Why.NOTICE_RUNNING),
-        (noticed(NOW - 3600, NOW - 300), None),
+        (history(idle_since=NOW - 3600), None),
     ],
 )
-def test_it_ends_only_after_grace_idleness_and_notice(told: History, code: Why | None) -> None:
+def test_it_ends_only_after_grace_and_idleness(told: History, code: Why | None) -> None:
     said = says(observation(history=told))
     if code is None:
         assert isinstance(said, Terminate)
@@ -65,9 +63,7 @@ def test_it_says_nothing_while_it_is_off() -> None:
     ("age", "told", "code"),
     [
         (7199, history(), Why.DEADLINE_AHEAD),
-        (7200, history(), Why.NOTICE_RUNNING),
-        (7200, history(notified_of=NOW, notified_at=NOW - 300), None),
-        (9000, history(notified_of=NOW - 1800, notified_at=NOW - 299), Why.NOTICE_RUNNING),
+        (7200, history(), None),
     ],
 )
 def test_the_deadline_counts_from_the_clusters_creation(age: float, told: History, code: Why | None) -> None:
@@ -101,7 +97,9 @@ def test_the_notice_is_due_its_time_before_the_end_or_at_once(
 def test_a_notice_gets_its_full_time_and_without_one_the_end_comes_at_once() -> None:
     told = settings(idle={"after_s": 60, "notice_s": 300})
     assert ends_at(observation(history=noticed(NOW - 100, NOW - 100)), told) == NOW + 200
-    at_once = consider(observation(history=history(idle_since=NOW - 60)), settings(idle={"after_s": 60, "notice_s": 0}), GUARDS)
+    at_once = consider(
+        observation(history=history(idle_since=NOW - 60)), settings(idle={"after_s": 60, "notice_s": 0}), GUARDS
+    )
     assert isinstance(at_once.decision, Terminate)
 
 

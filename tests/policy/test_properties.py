@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hypothesis import given, settings as effort
+from hypothesis import given
+from hypothesis import settings as effort
 from hypothesis import strategies as st
 
 from agent.domain.decisions import Decision, Hold, Resize, Terminate
@@ -110,7 +111,9 @@ def test_deciding_is_a_function(seen: Observation, decision: Decision, told: Set
 
 def test_the_properties_above_are_about_something() -> None:
     """From the calm observation that they spoil, scale in and both ends do come."""
-    ripe = history(breaching_since={"in": NOW - 400}, idle_since=NOW - 9000, notified_of=NOW - 9000, notified_at=NOW - 900)
+    ripe = history(
+        breaching_since={"in": NOW - 400}, idle_since=NOW - 9000, notified_of=NOW - 9000, notified_at=NOW - 900
+    )
     free = {"Free": signal(90)}
     off = settings(rules=[IN], idle={"enabled": False})
     assert shrinks_or_ends(consider(observation(signals=free, history=ripe), off, GUARDS).decision)

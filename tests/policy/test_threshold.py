@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from agent.domain.decisions import Hold, Resize
 from agent.domain.datums import Distribution
+from agent.domain.decisions import Hold, Resize
 from agent.domain.signals import Signal
 from agent.policy.reasons import Why
 from agent.policy.threshold import adjusted, decide
@@ -52,7 +52,8 @@ def test_bounds_are_inclusive_or_not_as_the_comparison_says(comparison: str, val
 
 
 @pytest.mark.parametrize(
-    ("age", "code"), [(60, Why.NOT_BREACHING), (60.1, Why.SIGNAL_STALE), (-60, Why.NOT_BREACHING), (-61, Why.SIGNAL_STALE)]
+    ("age", "code"),
+    [(60, Why.NOT_BREACHING), (60.1, Why.SIGNAL_STALE), (-60, Why.NOT_BREACHING), (-61, Why.SIGNAL_STALE)],
 )
 def test_a_signal_is_stale_past_its_age_limit_on_either_side(age: float, code: Why) -> None:
     said = decide(observation(signals={"Free": signal(50, NOW - age)}), settings(rules=[OUT]))[0]
@@ -98,9 +99,7 @@ def test_percent_are_of_the_target_away_from_zero_and_at_least_one_unit(
 
 def test_a_target_is_never_negative_and_nothing_is_asked_when_nothing_is_left() -> None:
     assert adjusted(rule(adjustment_units=-3), 2) == 0
-    seen = observation(
-        signals={"Free": signal(90)}, fleet=fleet(0), history=history(breaching_since={"in": NOW - 180})
-    )
+    seen = observation(signals={"Free": signal(90)}, fleet=fleet(0), history=history(breaching_since={"in": NOW - 180}))
     (said,) = decide(seen, settings(rules=[IN]))
     assert isinstance(said, Hold)
     assert said.because[-1].code == Why.NOTHING_LEFT
