@@ -14,6 +14,8 @@ from agent.sandbox.emr import NO_QUOTAS, Delays, SandboxServer
 from agent.sandbox.emr.service_model import check
 
 REGION = "eu-west-1"
+SESSION = boto3.session.Session("test", "test", region_name=REGION)
+"""One for all tests: each session loads the service models anew. Only the test's own thread makes clients."""
 BEGIN = 1_700_000_000.0
 DELAYS = Delays(provision_s=60, bootstrap_s=120, decommission_s=30, terminate_s=20)
 
@@ -27,7 +29,7 @@ class ManualClock:
 
 
 def boto(service: str, endpoint: str, attempts: int = 1) -> Any:
-    return boto3.session.Session("test", "test", region_name=REGION).client(
+    return SESSION.client(
         service,
         endpoint_url=endpoint,
         config=Config(retries={"mode": "standard", "total_max_attempts": attempts}, connect_timeout=5, read_timeout=10),

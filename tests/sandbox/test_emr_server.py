@@ -6,6 +6,7 @@ import io
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 import moto
 import pytest
@@ -186,9 +187,8 @@ def test_many_clients_at_once_see_one_consistent_fleet() -> None:
         fleet = it.fleet(cluster)["Id"]
         failures: list[BaseException] = []
 
-        def work(number: int) -> None:
+        def work(number: int, emr: Any) -> None:
             try:
-                emr = check(boto("emr", it.server.endpoint))
                 for target in range(10):
                     config = {"InstanceFleetId": fleet, "TargetOnDemandCapacity": number, "TargetSpotCapacity": target}
                     emr.modify_instance_fleet(ClusterId=cluster, InstanceFleet=config)
@@ -196,7 +196,7 @@ def test_many_clients_at_once_see_one_consistent_fleet() -> None:
             except BaseException as error:
                 failures.append(error)
 
-        threads = [threading.Thread(target=work, args=(n,)) for n in range(4)]
+        threads = [threading.Thread(target=work, args=(n, check(boto("emr", it.server.endpoint)))) for n in range(4)]
         for thread in threads:
             thread.start()
         while any(thread.is_alive() for thread in threads):
