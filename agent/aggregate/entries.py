@@ -10,8 +10,8 @@ from agent.aggregate.snapshot import Instance
 from agent.domain.roles import Role
 from agent.wire.spark_names import Origin
 
-Key = tuple[str, str]
-"""Prefix of its names, and the peer address where the names carry no identity."""
+Key = tuple[Role, str, str]
+"""Role, prefix of its names, and the peer address where the names carry no identity."""
 
 
 class Report(NamedTuple):
@@ -80,7 +80,7 @@ class Entry:
 
 
 def key_of(origin: Origin, peer: str) -> Key:
-    return origin.prefix, "" if origin.id else peer
+    return origin.role, origin.prefix, "" if origin.id else peer
 
 
 def id_of(origin: Origin, peer: str) -> str:
