@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -50,15 +50,26 @@ def application(id: str, name: str, state: str = "RUNNING") -> Application:
 
 def captured(report: int) -> Snapshot:
     """The first (0) or second (1) report of each JVM in a capture of a real Spark, ten seconds apart."""
-    seen: dict[str, list[Instance]] = {}
+    instances = (_instance(role, closed, lines) for role, closed, lines in _reports(report) if role != "applications")
+    return snapshot(*instances, at=1795220380.0)
+
+
+def reports(report: int) -> Iterator[tuple[bytes, str, float]]:
+    """The same as it came over the wire: bytes, sender's address (each role has one of its own), arrival."""
+    for peer, (_, closed, lines) in enumerate(_reports(report)):
+        yield "".join(f"{line}\n" for line in lines).encode(), f"10.0.0.{peer}", closed
+
+
+def _reports(report: int) -> Iterator[tuple[str, float, list[str]]]:
+    """Every role twice in a row in the capture, but for the two workers, which take turns."""
+    found: dict[str, list[tuple[str, float, list[str]]]] = {}
     for text in CAPTURE.read_text().split("#CONN ")[1:]:
         head, *lines = text.splitlines()
         role, closed = re.search(r"role=(\S+) .* close=(\S+)", head).groups()  # type: ignore[union-attr]
-        if role != "applications":
-            one = _instance(role, float(closed), lines)
-            key = role if role != "worker" else f"worker-{one.id}"
-            seen.setdefault(key, []).append(one)
-    return snapshot(*(reports[report] for reports in seen.values()), at=1795220380.0)
+        found.setdefault(role, []).append((role, float(closed), lines))
+    for one in found.values():
+        half = len(one) // 2
+        yield from one[report * half : (report + 1) * half]
 
 
 def _instance(role: str, closed: float, lines: list[str]) -> Instance:

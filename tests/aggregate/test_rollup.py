@@ -10,13 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.aggregate.binning import MAX_VALUES
-from agent.aggregate.catalogue import BY_NAME, METRICS
+from agent.aggregate.catalogue import BY_NAME, METRICS, Over
 from agent.aggregate.rollup import RollUp, roll_up
 from agent.aggregate.snapshot import Instance, Role, Snapshot
+from agent.aggregate.table import Table
 from agent.domain.datums import Distribution
 from agent.domain.fleets import Collection, Fleet
 from agent.domain.readings import ClusterManager, ClusterReading, HdfsReading, NodeReading
-from tests.aggregate.snapshots import GIB, application, captured, death, heap, jvm, snapshot
+from agent.settings import ListenerSettings
+from agent.telemetry import Telemetry
+from tests.aggregate.snapshots import GIB, application, captured, death, heap, jvm, reports, snapshot
 
 
 def rolled(now: Snapshot, before: Snapshot | None = None) -> RollUp:
@@ -56,6 +59,22 @@ def test_two_real_reports_give_deltas_and_shares_of_time() -> None:
     assert found["ExecutorCpuPercent"] == one(39, 36)  # 3.89 s in 10.004 s, 3.64 s in 10.007 s
     assert found["ExecutorGcTimePercent"] == one(0, 0)  # 39 ms, 26 ms
     assert found["ListenerEventsDropped"] == one(0)
+
+
+def test_the_table_gives_the_same_figures_as_the_capture_read_by_hand() -> None:
+    """The bytes go through the real table: two snapshots, one after each JVM's first and second report."""
+    table = Table(ListenerSettings(report_period_s=10.0), 300.0, Telemetry())
+    first, second = reports(0), reports(1)
+    for report in first:
+        table.report(*report)
+    before = table.snapshot(1795220369.0)
+    for report in second:
+        table.report(*report)
+    found = rolled(table.snapshot(1795220380.0), before)
+    expected = rolled(captured(1), captured(0))
+    spark = {name for name in expected if BY_NAME[name].over in (Over.EXECUTORS, Over.DRIVERS, Over.MASTERS)}
+    assert {name: found.get(name) for name in spark} == {name: expected[name] for name in spark}
+    assert found["WorkerJvmHeapUsed"] == expected["WorkerJvmHeapUsed"]
 
 
 def test_what_the_capture_does_not_tell_is_absent() -> None:
