@@ -181,7 +181,6 @@ class Controller:
                 result = self._outside.resizer.resize(fleet, decision)
                 if result.outcome is Outcome.APPLIED:
                     self._telemetry.count("ResizeActions")
-                self._fleet.read_soon(at)
                 return result
 
     def _notify(self, considered: Considered) -> None:

@@ -202,6 +202,7 @@ def test_an_idle_cluster_gets_a_notice_a_second_look_and_its_end(path: Path) -> 
         "terminate",
     ]
     assert Why.ENDING in codes(turns[-1])
+    assert (BEGINNING + 680, "read_cluster") in cluster.calls, "whether it ends is looked at soon"
 
 
 def test_steps_are_listed_only_when_all_else_is_idle_and_then_rarely(path: Path) -> None:
