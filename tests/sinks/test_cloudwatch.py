@@ -260,7 +260,7 @@ def any_datum(draw: st.DrawFn) -> Datum:
     )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     shipped=st.lists(st.lists(any_datum() | st.builds(datum), max_size=8), max_size=4),
     behaviours=st.lists(st.sampled_from(["accept", "throttle", "fail"]), max_size=6),
