@@ -159,7 +159,7 @@ class App:
 
     def _tasks(self) -> Evidence:
         if self._sensed is None:
-            return probes.tasks((), self._clock())
+            return Evidence(probe="tasks", busy=True, detail="nothing sensed yet", at=self._clock())
         snapshot = self._sensed.snapshot
         return probes.tasks((instance.values for instance in snapshot.instances), snapshot.at)
 

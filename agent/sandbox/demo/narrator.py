@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
 from rich.console import Console
 from rich.text import Text
 
+from agent.policy.reasons import Why
 from agent.sandbox.demo.report import Mark
 from agent.sandbox.demo.stages import Passed, Stage
 from agent.sandbox.demo.witness import Seen
@@ -28,6 +29,10 @@ STYLES = {
     "set-up": "dim",
     "failed": "bold red",
 }
+
+
+CONTEXT = frozenset({Why.BESIDE, Why.OVERRULED})
+"""Codes of reasons that another policy gave beside the one that won."""
 
 
 class Narrator:
@@ -57,7 +62,7 @@ class JournalTail:
         self._narrator = narrator
         self._file: TextIO | None = None
         self._rest = ""
-        self._last_hold: tuple[str, ...] = ()
+        self._last_hold: frozenset[str] = frozenset()
         self.marks: list[Mark] = []
 
     def read(self) -> None:
@@ -80,25 +85,34 @@ class JournalTail:
         if decision is None:
             return
         at = line["observation"]["at"]
-        because = decision["because"]
-        reasons = "; ".join(text for _, text in because)
+        own = [(code, text) for code, text in decision["because"] if code not in CONTEXT]
         match decision["says"]:
             case "hold":
-                codes = tuple(code for code, _ in because)
-                if codes != self._last_hold:
-                    self._narrator.say("hold", reasons, at)
-                self._last_hold = codes
+                self._hold(at, own)
             case "resize":
                 word = "out" if decision["target"] > decision["current"] else "in"
-                self._act(at, f"scale {word} {decision['current']} → {decision['target']}", reasons, line)
+                self._act(at, f"scale {word} {decision['current']} → {decision['target']}", own, line)
             case "terminate":
-                self._act(at, "terminate", reasons, line)
+                self._act(at, "terminate", own, line)
 
-    def _act(self, at: float, label: str, reasons: str, line: Mapping[str, Any]) -> None:
-        self._last_hold = ()
+    def _hold(self, at: float, because: Sequence[tuple[str, str]]) -> None:
+        """Say the reasons that are new: what stays as it was needs no line."""
+        kinds = {_kind(code, text): text for code, text in because}
+        new = [text for kind, text in kinds.items() if kind not in self._last_hold]
+        self._last_hold = frozenset(kinds)
+        if new:
+            self._narrator.say("hold", "; ".join(new), at)
+
+    def _act(self, at: float, label: str, because: Sequence[tuple[str, str]], line: Mapping[str, Any]) -> None:
+        self._last_hold = frozenset()
+        reasons = "; ".join(text for _, text in because)
         self.marks.append(Mark(at, label, reasons))
-        detail = f" ({line['detail']})" if line["detail"] else ""
-        self._narrator.say("decision", f"{label}: {line['outcome']}{detail}, because {reasons}", at)
+        self._narrator.say("decision", f"{label}: {line['outcome']}, because {reasons}", at)
+
+
+def _kind(code: str, text: str) -> str:
+    """What makes a reason the same reason in another turn: its code and its subject, not its numbers."""
+    return f"{code} {text.split(maxsplit=1)[0]}"
 
 
 class ChangeTeller:

@@ -39,11 +39,12 @@ PLACES = frozenset(
         "listener.port",
         "sources.standalone.url",
         "sinks.jsonl.path",
+        "fleet.instance_types",
         "idle.isbusy_path",
         "journal.path",
     }
 )
-"""Settings that say where things are on this machine; every other difference is a time, a step or a limit."""
+"""Settings that say what and where things are on this machine; every other difference is a time, a step or a limit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

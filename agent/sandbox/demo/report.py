@@ -105,7 +105,7 @@ def _figure(report: Report) -> Any:
             mode="markers+text",
             name="decisions",
             text=[mark.label for mark in report.marks],
-            textposition="bottom right",
+            textposition="bottom left",
             hovertext=[mark.reasons for mark in report.marks],
             hoverinfo="text",
             marker={"color": INK, "size": 8, "symbol": "triangle-down"},
