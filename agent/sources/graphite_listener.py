@@ -143,7 +143,9 @@ class Listener:
             ended = True
         if ended:
             accepted.close()
-            self._hand_over(chunk, peer)
+            if over := max(0, len(chunk) - self._settings.max_connection_bytes):
+                self._telemetry.count(refusals.OVER_CONNECTION_LIMIT, over)
+            self._hand_over(chunk[: self._settings.max_connection_bytes], peer)
             return
         self._keep(accepted, peer, chunk)
 
