@@ -36,7 +36,7 @@ def test_motos_application_serves_the_other_services_behind_ours() -> None:
         assert [m["MetricName"] for m in listed] == ["a"]
         topic = boto("sns", it.server.endpoint).create_topic(Name="notice")["TopicArn"]
         assert boto("sns", it.server.endpoint).publish(TopicArn=topic, Message="x")["MessageId"]
-        assert len(boto("ec2", it.server.endpoint).describe_instance_types()["InstanceTypes"]) > 10
+        assert boto("ec2", it.server.endpoint).describe_regions()["Regions"]
 
 
 def test_large_gzipped_bodies_reach_motos_cloudwatch() -> None:
