@@ -3,8 +3,8 @@
 Pass after pass it reads a cached data set that does not fit in one executor and shuffles it. Blocks that found no
 room are made again from their seeds, so more executors make the same passes faster, and an executor that goes takes
 no result with it. Every pass must give the checksum that the driver works out alone. It ends when `--executors`
-different executors have finished tasks and `--then-s` have passed, or after `--at-most-s`; the data is released
-before. The report is one JSON object; the exit code is 1 when a checksum was wrong.
+different executors have finished tasks and `--then-s` have passed, after `--at-most-s`, or when it is told to by
+`--end-file`; the data is released before. The report is one JSON object; the exit code is 1 when a checksum was wrong.
 """
 
 from __future__ import annotations
@@ -74,7 +74,9 @@ def run(spark: Any, options: argparse.Namespace) -> dict[str, Any]:
         print(f"pass {passes}: checksum {checksum:x}, tasks by executor {tasks}", flush=True)
         if enough_at is None and len(tasks) >= options.executors:
             enough_at = now
-        if (enough_at is not None and now - enough_at >= options.then_s) or now - started >= options.at_most_s:
+        if enough_at is not None and now - enough_at >= options.then_s:
+            break
+        if now - started >= options.at_most_s or (options.end_file is not None and options.end_file.exists()):
             break
     blobs.unpersist(blocking=True)
     return {
@@ -98,6 +100,9 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--executors", type=int, default=2, help="executors that must have finished tasks")
     parser.add_argument("--then-s", type=float, default=10.0)
     parser.add_argument("--at-most-s", type=float, default=120.0)
+    parser.add_argument(
+        "--end-file", type=Path, default=None, help="once this file exists the present pass is the last"
+    )
     return parser.parse_args(arguments)
 
 

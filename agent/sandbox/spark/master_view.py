@@ -1,4 +1,4 @@
-"""What a standalone master says of its workers and applications, over HTTP and from outside."""
+"""What a standalone master and its workers say of themselves, over HTTP and from outside."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ import requests
 class WorkerView:
     host: str
     port: int
+    web_ui: str
     state: str
     """The master's word: ALIVE, DECOMMISSIONED, DEAD, UNKNOWN."""
     cores: int
     cores_used: int
     memory_mb: int
     memory_used_mb: int
+    """Of a decommissioned worker the master never takes back what its executors used (Master.decommissionWorker
+    forgets the executor, so that its end is that of an unknown one): ask the worker, see `executors_of`."""
 
     @property
     def holds_work(self) -> bool:
@@ -55,6 +58,16 @@ def read(web_ui: str, timeout_s: float = 5.0) -> MasterView | None:
         return None
 
 
+def executors_of(worker: WorkerView, timeout_s: float = 5.0) -> int | None:
+    """How many executors run on it, by the worker's own `/json/`; None when it does not answer."""
+    try:
+        answer = requests.get(f"{worker.web_ui}/json/", timeout=timeout_s)
+        answer.raise_for_status()
+        return len(answer.json()["executors"])
+    except (requests.RequestException, ValueError, KeyError):
+        return None
+
+
 def decode(body: Any) -> MasterView:
     """Raises KeyError when it is not such an answer."""
     return MasterView(
@@ -63,6 +76,7 @@ def decode(body: Any) -> MasterView:
             WorkerView(
                 host=worker["host"],
                 port=worker["port"],
+                web_ui=worker["webuiaddress"],
                 state=worker["state"],
                 cores=worker["cores"],
                 cores_used=worker["coresused"],

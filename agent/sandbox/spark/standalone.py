@@ -280,7 +280,7 @@ class StandaloneCluster:
         while time.monotonic() < deadline and worker.process.poll() is None:
             view = self.read_view()
             seen = view.worker(worker.host) if view is not None else None
-            if seen is not None and seen.state != "ALIVE" and not seen.holds_work:
+            if seen is not None and seen.state != "ALIVE" and master_view.executors_of(seen) == 0:
                 break
             if self._stopping.wait(VIEW_PERIOD_S):
                 return
