@@ -32,7 +32,9 @@ def boto(service: str, endpoint: str, attempts: int = 1) -> Any:
     return SESSION.client(
         service,
         endpoint_url=endpoint,
-        config=Config(retries={"mode": "standard", "total_max_attempts": attempts}, connect_timeout=30, read_timeout=60),
+        config=Config(
+            retries={"mode": "standard", "total_max_attempts": attempts}, connect_timeout=30, read_timeout=60
+        ),
     )
 
 
