@@ -31,7 +31,7 @@ from agent.journal import Journal
 from agent.loops import Loops, periodic
 from agent.periods import Periods, Sensed
 from agent.policy.guards import GUARDS
-from agent.settings import RestSettings, Settings, SettingsError, SettingsFault, load
+from agent.settings import AwsSettings, RestSettings, Settings, SettingsError, SettingsFault, load
 from agent.sinks import SINKS, BuiltSink, SinkParts
 from agent.sinks.notices import LogNotifier, SnsNotifier
 from agent.sources import probes
@@ -47,7 +47,12 @@ LISTENER_LIMIT_S = 5.0
 """It comes round every half second; one that does not holds Spark's connections."""
 
 LOOP_LIMIT_S = 120.0
-"""Longer than any bounded wait of a turn or a poll: some AWS calls, each with its time-outs and attempts."""
+"""For loops that wait for nothing but a bounded poll or a file."""
+
+AWS_CALLS_A_TURN = 12
+"""More than a turn makes: both views, what is read afresh, the act itself."""
+BOTOCORE_BACKOFF_S = 20.0
+"""The longest pause between two attempts (botocore, standard retry mode)."""
 
 WATCH_PERIOD_S = 0.5
 PR_SET_PDEATHSIG = 1
@@ -67,7 +72,7 @@ class App:
         self._table = Table(settings.listener, settings.policy.memory_death_hold_s, self._telemetry)
         self._listener = Listener(settings.listener, self._table, self._clock, self._telemetry)
         self._sinks = self._build_sinks()
-        self._periods = Periods(self._table, settings.cluster, self._cluster_id, settings.sinks.cloudwatch.period_s)
+        self._periods = Periods(self._table, settings.cluster, self._cluster_id, self._clock())
         self._node = NodeReader(lambda: (os.getpid(), os.getppid()), self._clock)
         self._sensed: Sensed | None = None
         self._manager = self._manager_poller("manager")
@@ -87,19 +92,20 @@ class App:
             min_units=self._settings.fleet.min_capacity_units,
             max_units=self._settings.fleet.max_capacity_units,
         )
+        call_s = longest_call_s(self._settings.aws)
         loops.add("listener", self._listener.run, LISTENER_LIMIT_S)
         for name, poller in self._pollers():
             loops.add(name, poller.run, LOOP_LIMIT_S)
         for name, built in self._sinks.items():
             if built.run is not None:
-                loops.add(name, built.run, LOOP_LIMIT_S)
+                loops.add(name, built.run, LOOP_LIMIT_S + call_s)
         period_s = self._settings.sinks.cloudwatch.period_s
-        for name, every_s, step in (
-            ("node", self._settings.sources.node_period_s, lambda: self._table.take(self._node.read())),
-            ("turn", self._settings.policy.turn_period_s, self._turn),
-            ("ship", period_s, self._ship_unless_first(period_s)),
+        for name, every_s, step, limit_s in (
+            ("node", self._settings.sources.node_period_s, self._read_node, LOOP_LIMIT_S),
+            ("turn", self._settings.policy.turn_period_s, self._turn, LOOP_LIMIT_S + AWS_CALLS_A_TURN * call_s),
+            ("ship", period_s, self._ship_unless_first(period_s), LOOP_LIMIT_S),
         ):
-            loops.add(name, periodic(name, every_s, step, self._telemetry), LOOP_LIMIT_S)
+            loops.add(name, periodic(name, every_s, step, self._telemetry), limit_s)
         loops.start()
 
     def stop(self, loops: Loops, deadline_s: float) -> None:
@@ -125,6 +131,9 @@ class App:
         datums = self._periods.close(self._clock(), self._controller.fleet, self._controller.idle)
         for built in self._sinks.values():
             built.sink.ship(datums)
+
+    def _read_node(self) -> None:
+        self._table.take(self._node.read())
 
     def _turn(self) -> None:
         self._tell(self._controller.turn(self._clock()))
@@ -226,6 +235,12 @@ class App:
 
     def _poller(self, name: str, rest: RestSettings, poll: Poll) -> RestPoller:
         return RestPoller(name, rest, poll, self._table, self._clock, self._telemetry)
+
+
+def longest_call_s(settings: AwsSettings) -> float:
+    """How long one AWS call may take at most, its attempts and the pauses between them included."""
+    attempt_s = settings.connect_timeout_s + settings.read_timeout_s
+    return settings.max_attempts * attempt_s + (settings.max_attempts - 1) * BOTOCORE_BACKOFF_S
 
 
 _NO_CLUSTER = "is empty and no file of EMR on this machine tells the cluster: set it to the cluster's id (j-…)"

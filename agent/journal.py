@@ -1,8 +1,9 @@
 """The journal: one JSON line a turn, enough to decide it again; and its reader.
 
 Times are kept exactly and signals with six significant digits, which is how they were decided on. A signal is
-written as `[at, average, minimum, maximum, sum, p50, p90, p99]`, a node of the cluster manager as an array in the
-order of its fields: a line is written every few seconds for as long as the cluster lives.
+written as `[at, average, minimum, maximum, sum, p50, p90, p99]`, or as `[at, value]` where all are the same; a node
+of the cluster manager as an array in the order of its fields: a line is written every few seconds for as long as the
+cluster lives.
 """
 
 from __future__ import annotations
@@ -186,11 +187,14 @@ def _line(number: int, text: str) -> Line:
 
 def _signal_to_json(signal: Signal) -> list[float]:
     rounded = signal.rounded()
-    return [rounded.at, *(rounded.values[statistic] for statistic in _STATISTICS)]
+    values = [rounded.values[statistic] for statistic in _STATISTICS]
+    return [rounded.at, values[0]] if len(set(values)) == 1 else [rounded.at, *values]
 
 
 def _signal_from_json(found: list[float]) -> Signal:
     at, *values = map(float, found)
+    if len(values) == 1:
+        values *= len(_STATISTICS)
     return Signal(at, dict(zip(_STATISTICS, values, strict=True)))
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from agent.aggregate.applications import Places, roll_up_applications
-from agent.aggregate.outgoing import application_datums, datums
+from agent.aggregate.outgoing import application_datums, datums, reason_datums
 from agent.aggregate.rollup import roll_up
 from agent.aggregate.signals import signals
 from agent.aggregate.snapshot import Snapshot
@@ -32,14 +32,15 @@ class Periods:
     """Keeps the snapshots of the last two closes. Deltas of a period are against the last close; those of a signal
     against the one before, so that its span is never shorter than a period, however soon after a close the turn is.
 
-    `close` belongs to the thread that ships, `sense` to the thread that turns.
+    `began` is the start of the first period, Unix seconds. `close` belongs to the thread that ships, `sense` to the
+    thread that turns.
     """
 
-    def __init__(self, table: Table, settings: ClusterSettings, cluster_id: str, period_s: float) -> None:
+    def __init__(self, table: Table, settings: ClusterSettings, cluster_id: str, began: float) -> None:
         self._table = table
         self._settings = settings
         self._cluster_id = cluster_id
-        self._period_s = period_s
+        self._began = began
         self._closed: deque[Snapshot] = deque(maxlen=2)
         self._places = Places()
 
@@ -47,13 +48,14 @@ class Periods:
         """The datums of the period that ends now."""
         now = self._table.snapshot(at)
         before = self._closed[-1] if self._closed else None
-        start = before.at if before is not None else at - self._period_s
+        start = before.at if before is not None else self._began
         rolled = roll_up(now, before, fleet=fleet, idle=idle)
         by_app, self._places = roll_up_applications(now, before, self._places, self._settings.app_dimensions)
         self._closed.append(now)
         return (
             *datums(rolled, at=start, cluster_id=self._cluster_id, cluster_name=self._settings.name),
             *application_datums(by_app, at=start, cluster_id=self._cluster_id),
+            *reason_datums(now, before, at=start, cluster_id=self._cluster_id),
         )
 
     def sense(self, at: float, fleet: Fleet | None, idle: bool | None) -> Sensed:

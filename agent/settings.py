@@ -196,7 +196,9 @@ class Rule(Model):
         None, description="Percent of the present target to add; negative removes. At least one unit."
     )
     cooldown_s: Annotated[float, Field(ge=0)] = Field(
-        300.0, description="No further resize in the same direction for so long after this rule's last one."
+        300.0,
+        description="No resize by this rule for so long after its last one; a scale in also waits so long after "
+        "any scale out.",
     )
 
     @model_validator(mode="after")

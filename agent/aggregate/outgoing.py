@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 from agent.aggregate.catalogue import BY_NAME
 from agent.aggregate.rollup import RollUp
-from agent.domain.datums import Datum, Dimensions
+from agent.aggregate.snapshot import Snapshot
+from agent.domain.datums import Datum, Dimensions, Distribution
 
 
 def datums(rollup: RollUp, *, at: float, cluster_id: str, cluster_name: str = "") -> tuple[Datum, ...]:
@@ -26,6 +27,28 @@ def application_datums(rollups: Mapping[str, RollUp], *, at: float, cluster_id: 
         datum
         for name, rollup in rollups.items()
         for datum in _under((("ClusterId", cluster_id), ("AppName", name)), rollup, at)
+    )
+
+
+def reason_datums(now: Snapshot, before: Snapshot | None, *, at: float, cluster_id: str) -> tuple[Datum, ...]:
+    """What was refused, lost or failed since the snapshot before, by reason: `{ClusterId, Reason}`.
+
+    A reason that did not grow has no datum: a metric is billed only for the hours in which it received a point.
+    """
+    if before is None:
+        return ()
+    grown = {name: count - before.counts.get(name, 0) for name, count in now.counts.items() if "." in name}
+    return tuple(
+        Datum(
+            name=metric,
+            unit=BY_NAME[metric].unit,
+            dimensions=(("ClusterId", cluster_id), ("Reason", reason)),
+            at=at,
+            distribution=Distribution.of([float(count)]),
+        )
+        for name, count in sorted(grown.items())
+        for metric, _, reason in [name.partition(".")]
+        if count > 0 and metric in BY_NAME
     )
 
 

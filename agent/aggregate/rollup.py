@@ -151,7 +151,7 @@ def _deaths(now: Snapshot, before: Snapshot | None) -> float | None:
 def _sum(samples: Iterable[float | None]) -> list[float | None]:
     """One sample, their total; none when nothing is known."""
     known = [sample for sample in samples if sample is not None]
-    return [sum(known)] if known else []
+    return [math.fsum(known)] if known else []
 
 
 def _capped(share: float | None) -> float | None:

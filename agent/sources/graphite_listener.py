@@ -176,18 +176,28 @@ class Listener:
         self._hand_over(bytes(connection.received), connection.peer)
 
     def _buffer(self, connection: _Connection, chunk: bytes) -> None:
-        """Keep what the bounds allow. Past one of them, all that follows on this connection is dropped."""
-        room = self._settings.max_connection_bytes - len(connection.received)
-        reason = refusals.OVER_CONNECTION_LIMIT
-        if self._settings.max_buffered_bytes - self._buffered < min(room, len(chunk)):
-            room = self._settings.max_buffered_bytes - self._buffered
-            reason = refusals.OVER_BUFFER_LIMIT
-        kept = b"" if connection.full else chunk[: max(0, room)]
-        connection.received += kept
-        self._buffered += len(kept)
+        """Keep what the bounds allow. Past its own bound, all that follows on a connection is dropped."""
+        room = 0 if connection.full else max(0, self._settings.max_connection_bytes - len(connection.received))
+        kept = chunk[:room]
         if len(kept) < len(chunk):
             connection.full = True
-            self._telemetry.count(reason, len(chunk) - len(kept))
+            self._telemetry.count(refusals.OVER_CONNECTION_LIMIT, len(chunk) - len(kept))
+        if not self._make_room(len(kept), connection):
+            connection.full = True
+            self._telemetry.count(refusals.OVER_BUFFER_LIMIT, len(kept))
+            return
+        connection.received += kept
+        self._buffered += len(kept)
+
+    def _make_room(self, size: int, wanted_by: _Connection) -> bool:
+        """Whether so many bytes fit, with the oldest connections that hold any ended as far as needed."""
+        while self._buffered + size > self._settings.max_buffered_bytes:
+            oldest = next((d for d, c in self._connections.items() if c.received), None)
+            if oldest is None or self._connections[oldest] is wanted_by:
+                return False
+            self._end(oldest)
+            self._telemetry.count(refusals.DISPLACED)
+        return True
 
     def _end(self, descriptor: int) -> None:
         connection = self._connections.pop(descriptor)

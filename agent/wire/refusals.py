@@ -68,11 +68,11 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         CONNECTIONS_ACCEPTED: "Connections that were accepted.",
         CONNECTIONS_EMPTY: "Connections that sent nothing: a JVM whose metrics are all filtered out, or a stop.",
         IDLE: "Connections closed after `listener.idle_timeout_s` without a byte; what they had sent is used.",
-        DISPLACED: "Oldest connections closed to make room for a new one; what they had sent is dropped.",
+        DISPLACED: "Oldest connections closed to make room for others; what they had sent is dropped.",
         BROKEN: "Connections reset by their sender; what they had sent is used.",
         NO_DESCRIPTOR: "Connections closed at once because no file descriptor could be had otherwise.",
         ACCEPT_FAILED: "Connections that the system could not hand over.",
         OVER_CONNECTION_LIMIT: "Bytes past `listener.max_connection_bytes` of one connection.",
-        OVER_BUFFER_LIMIT: "Bytes that did not fit in `listener.max_buffered_bytes`.",
+        OVER_BUFFER_LIMIT: "Bytes of one connection that filled `listener.max_buffered_bytes` by itself.",
     }
 )
