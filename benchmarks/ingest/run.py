@@ -22,12 +22,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
-from load import Executor, Sender, compiled, executors, prepare
 from rich.console import Console
 from rich.table import Table
 
 from agent.domain.roles import Role
 from agent.wire.spark_names import recognise
+from benchmarks.ingest.load import Executor, Sender, compiled, executors, prepare
 
 HERE = Path(__file__).parent
 TARGET = 3.75

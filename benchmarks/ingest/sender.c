@@ -6,6 +6,7 @@
  * sends them all in order, as fast as the far end accepts them (PERIOD_MS 0) or spread evenly over PERIOD_MS. A
  * report's timestamps are the ten characters "@@@@@@@@@@" and become the present time, without pacing that of the
  * start: one executor's reports then follow each other within milliseconds, and a receiver may read them in any order.
+ * Lines of a format without timestamps are sent as they are.
  * Prints "connections bytes failures seconds".
  */
 #define _GNU_SOURCE
@@ -78,7 +79,7 @@ int main(int argc, char **argv) {
             char fresh[11];
             snprintf(fresh, sizeof fresh, "%010ld", period > 0 ? (long)time(NULL) : began);
             /* the last line ends with the timestamp: when it is the one of now, so are the others */
-            if (memcmp(at + 8 + length - 11, fresh, 10) != 0)
+            if (at[8 + length - 12] == ' ' && memcmp(at + 8 + length - 11, fresh, 10) != 0)
                 for (char *p = at + 8, *end = p + length, *lf; p < end && (lf = memchr(p, '\n', (size_t)(end - p))); p = lf + 1)
                     memcpy(lf - 10, fresh, 10);
             if (send_one(&to, at, at + 8, length)) connections++, bytes += length;

@@ -1,0 +1,1 @@
+"""Measurements beside others, on this machine. Never part of the tests. `python -m benchmarks --help`."""
