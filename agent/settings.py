@@ -62,7 +62,7 @@ class ListenerSettings(Model):
     max_line_bytes: Count = Field(1024, description="A longer line is refused.")
     max_connection_bytes: Count = Field(262_144, description="Bytes of one connection; the rest is read and dropped.")
     max_buffered_bytes: Count = Field(
-        33_554_432, description="Bytes of all unfinished connections together; past it new bytes are dropped."
+        33_554_432, description="Bytes of all unfinished connections together; past it the oldest are closed."
     )
     idle_timeout_s: Seconds = Field(15.0, description="A connection that sends nothing for so long is closed.")
     max_applications: Count = Field(200, description="Applications known at once; reports of others are refused.")

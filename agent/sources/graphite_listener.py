@@ -41,8 +41,8 @@ class _Connection:
     peer: str
     heard_at: float
     received: bytearray = field(default_factory=bytearray)
-    full: bool = False
-    """Past a bound: what comes now is read and dropped."""
+    past: str | None = None
+    """The bound that it has passed: what comes now is read and dropped."""
 
 
 class Listener:
@@ -57,6 +57,7 @@ class Listener:
         self._telemetry = telemetry
         self._epoll: select.epoll | None = None
         self._listening: socket.socket | None = None
+        self._queue = select.poll()
         self._spare = -1
         self._connections: OrderedDict[int, _Connection] = OrderedDict()
         self._buffered = 0
@@ -78,6 +79,7 @@ class Listener:
         self._listening = listening
         self._epoll = select.epoll()
         self._epoll.register(listening, select.EPOLLIN)
+        self._queue.register(listening, select.POLLIN)
         self._spare = os.open(os.devnull, os.O_RDONLY)
         host, port, *_ = listening.getsockname()
         return host, port
@@ -120,6 +122,8 @@ class Listener:
                 return
             except OSError as error:
                 if error.errno in _NO_DESCRIPTOR:
+                    if not self._queue.poll(0):  # accept fails so even when nobody is waiting
+                        return
                     self._free_descriptor(listening)
                 elif error.errno not in _GONE_ALREADY:
                     self._telemetry.count(refusals.ACCEPT_FAILED)
@@ -177,15 +181,14 @@ class Listener:
 
     def _buffer(self, connection: _Connection, chunk: bytes) -> None:
         """Keep what the bounds allow. Past its own bound, all that follows on a connection is dropped."""
-        room = 0 if connection.full else max(0, self._settings.max_connection_bytes - len(connection.received))
-        kept = chunk[:room]
-        if len(kept) < len(chunk):
-            connection.full = True
-            self._telemetry.count(refusals.OVER_CONNECTION_LIMIT, len(chunk) - len(kept))
+        room = max(0, self._settings.max_connection_bytes - len(connection.received))
+        kept = b"" if connection.past else chunk[:room]
         if not self._make_room(len(kept), connection):
-            connection.full = True
-            self._telemetry.count(refusals.OVER_BUFFER_LIMIT, len(kept))
-            return
+            connection.past, kept = refusals.OVER_BUFFER_LIMIT, b""
+        elif len(kept) < len(chunk):
+            connection.past = connection.past or refusals.OVER_CONNECTION_LIMIT
+        if connection.past:
+            self._telemetry.count(connection.past, len(chunk) - len(kept))
         connection.received += kept
         self._buffered += len(kept)
 
