@@ -31,7 +31,8 @@ from agent.journal import Journal
 from agent.loops import Loops, periodic
 from agent.periods import Periods, Sensed
 from agent.policy.guards import GUARDS
-from agent.settings import AwsSettings, RestSettings, Settings, SettingsError, SettingsFault, load
+from agent.settings import AwsSettings, RestSettings, Settings, SettingsError, SettingsFault
+from agent.settings_check import load_checked
 from agent.sinks import SINKS, BuiltSink, SinkParts
 from agent.sinks.notices import LogNotifier, SnsNotifier
 from agent.sources import probes
@@ -259,7 +260,7 @@ def main(argv: list[str]) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
     try:
-        settings = load(path)
+        settings = load_checked(path)
         app = App(settings)
     except SettingsError as error:
         for fault in error.faults:

@@ -132,10 +132,11 @@ def demo(folder: Path | None, without: str | None) -> None:
 
 def _load(path: Path) -> Settings:
     """The settings, or the end of this process with every fault on standard error."""
-    from agent.settings import SettingsError, load
+    from agent.settings import SettingsError
+    from agent.settings_check import load_checked
 
     try:
-        return load(path)
+        return load_checked(path)
     except SettingsError as error:
         click.secho(str(error), fg="red", err=True)
         for fault in error.faults:

@@ -8,6 +8,7 @@ import pytest
 
 from agent import settings_doc, settings_file
 from agent.settings import SettingsError, load, parse
+from agent.settings_check import load_checked
 
 MINIMAL = "[fleet]\nmax_capacity_units = 10\n"
 CONFIGURATION = Path(__file__).parent.parent / "docs" / "configuration.md"
@@ -110,3 +111,18 @@ def test_the_documentation_has_exactly_the_settings_of_the_code() -> None:
 def test_settings_written_as_a_file_read_back_equal() -> None:
     settings = parse(MINIMAL + '[aws]\nregion = "eu-west-1"\n[journal]\npath = "/tmp/a \\"b\\".jsonl"\n')
     assert parse(settings_file.render(settings)) == settings
+
+
+def test_a_rule_on_a_metric_that_nobody_publishes_is_refused_with_the_nearest_name(tmp_path: Path) -> None:
+    rule = '[[policy.rules]]\nname="a"\nsignal="JvmHeapUsd"\ncomparison="<"\nbound=1\nfor_s=1\nadjustment_units=1\n'
+    (tmp_path / "typo.toml").write_text(MINIMAL + rule)
+    with pytest.raises(SettingsError) as caught:
+        load_checked(tmp_path / "typo.toml")
+    (fault,) = caught.value.faults
+    assert fault.path == "policy.rules.0.signal"
+    assert "did you mean 'JvmHeapUsed'?" in fault.text
+
+
+def test_the_default_rules_are_on_metrics_that_exist(tmp_path: Path) -> None:
+    (tmp_path / "least.toml").write_text(MINIMAL)
+    assert load_checked(tmp_path / "least.toml") == parse(MINIMAL)

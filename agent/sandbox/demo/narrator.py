@@ -85,6 +85,8 @@ class JournalTail:
         if decision is None:
             return
         at = line["observation"]["at"]
+        if line["notice"] is not None:
+            self._narrator.say("notice", f"the end is announced: {line['notice'][1]}", at)
         own = [(code, text) for code, text in decision["because"] if code not in CONTEXT]
         match decision["says"]:
             case "hold":

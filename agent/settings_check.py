@@ -1,0 +1,27 @@
+"""Settings as a whole: what one table alone cannot know is checked here, beside what the models check."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+from pathlib import Path
+
+from agent.aggregate.catalogue import BY_NAME
+from agent.settings import Settings, SettingsError, SettingsFault, load
+
+
+def load_checked(path: Path) -> Settings:
+    """The settings in the file. Raises SettingsError with every fault."""
+    settings = load(path)
+    if faults := tuple(_unknown_signals(settings)):
+        raise SettingsError(str(path), faults)
+    return settings
+
+
+def _unknown_signals(settings: Settings) -> Iterator[SettingsFault]:
+    """A rule on a metric that nobody publishes would never act, and never say so but in a hold's reason."""
+    for number, rule in enumerate(settings.policy.rules):
+        if rule.signal not in BY_NAME:
+            near = difflib.get_close_matches(rule.signal, BY_NAME, n=1, cutoff=0.5)
+            hint = f"; did you mean {near[0]!r}?" if near else "; docs/metrics.md lists them"
+            yield SettingsFault(f"policy.rules.{number}.signal", f"{rule.signal!r} is no metric{hint}")
