@@ -132,6 +132,31 @@ def test_what_is_no_finite_number_is_no_value_and_does_not_harm_the_others(value
     assert values.get("jvm.heap.used") in ({None, 1} if known else {None})
 
 
+def test_a_report_with_the_same_names_in_other_places_is_not_read_by_position():
+    into = table()
+    send(into, {"jvm.heap.committed": 1, "jvm.heap.max": 2, "jvm.heap.used": 3}, AT)
+    send(into, {"jvm.heap.committed": 1, "jvm.heap.used": 5, "jvm.heap.max": 6}, AT)
+    assert only(into.snapshot(AT)).values == {"jvm.heap.committed": 1, "jvm.heap.used": 5, "jvm.heap.max": 6}
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("{0}jvm.heap.max 9 {1}\n{0}jvm.heap.used 2 soon\n", refusals.BAD_TIMESTAMP),
+        ("{0}jvm.heap.max 9 {1}\n{0}jvm.heap.used NaN {1}\n", refusals.NOT_FINITE),
+        ("{0}jvm.heap.max 9 {1}\n{0}jvm.heap.used two {1}\n", refusals.BAD_NUMBER),
+        ("{0}jvm.heap.max 9 {1}\n{0}jvm.heap.used 2 {1}", refusals.TRUNCATED),
+    ],
+)
+def test_a_known_report_is_held_to_the_same_rules(text, reason):
+    into = table()
+    send(into, {"jvm.heap.max": 9, "jvm.heap.used": 1}, AT)
+    into.report(text.format(f"{APP}.1.", int(AT)).encode(), "10.0.0.1", AT)
+    snapshot = into.snapshot(AT)
+    assert only(snapshot).values.get("jvm.heap.used", 1) == 1
+    assert {name: count for name, count in snapshot.counts.items() if "Rejected" in name} == {reason: 1}
+
+
 def test_within_a_second_the_last_report_wins():
     into = table()
     for used in (1, 2, 3):

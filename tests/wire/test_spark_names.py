@@ -109,6 +109,7 @@ def test_what_is_published_of_an_executor_is_kept_and_noise_is_not():
         ),
         ("local-1795223846907.driver.jvm.heap.used", "local-1795223846907", "driver", "local-1795223846907.driver."),
         ("a.1.jvm.2.ExecutorMetrics.JVMHeapMemory", "a.1.jvm", "2", "a.1.jvm.2."),
+        ("team.7.plugin.0.jvm.heap.used", "team.7.plugin", "0", "team.7.plugin.0."),
         ("größe.3.jvm.heap.used", "größe", "3", "größe.3."),
     ],
 )
@@ -157,7 +158,7 @@ def test_streaming_queries_keep_their_names_dots_included():
     prefix = "local-1.driver."
     series = [
         f"spark.streaming.{query}.{gauge}"
-        for query in ("my-query.1", "336e81bb-2c1a-47e6-9731-fc6fde6cd437", "a.3.executor.b")
+        for query in ("my-query.1", "336e81bb-2c1a-47e6-9731-fc6fde6cd437", "a.3.spark.streaming.b")
         for gauge in ("inputRate-total", "processingRate-total", "latency", "states-usedBytes")
     ]
     assert kept(prefix + "BlockManager.memory.maxMem_MB", *(prefix + one for one in series))[1:] == series
