@@ -30,6 +30,7 @@ from agent.domain.turns import Turn
 from agent.journal import Journal
 from agent.loops import Loops, periodic
 from agent.periods import Periods, Sensed
+from agent.policy import reasons
 from agent.policy.guards import GUARDS
 from agent.settings import AwsSettings, RestSettings, Settings, SettingsError, SettingsFault
 from agent.settings_check import load_checked
@@ -142,7 +143,7 @@ class App:
     def _tell(self, turn: Turn) -> None:
         """Log every decision that acts, and a hold when its reasons have changed."""
         decision = turn.decision
-        because = "; ".join(reason.text for reason in decision.because)
+        because = reasons.text(decision.because)
         if isinstance(decision, Hold):
             codes = tuple(reason.code for reason in decision.because)
             if codes != self._last_hold:

@@ -26,7 +26,7 @@ from agent.domain.ports import (
 from agent.domain.readings import ClusterReading
 from agent.domain.signals import Signal
 from agent.domain.turns import Started, Turn
-from agent.policy import busy, settling
+from agent.policy import busy, reasons, settling
 from agent.policy.arbiter import ends_by_deadline
 from agent.policy.consider import Considered, consider
 from agent.policy.guards import Guard
@@ -175,7 +175,7 @@ class Controller:
                 return Result(Outcome.NONE)
             case Terminate():
                 self._cluster.read_soon(at)
-                return self._outside.ender.terminate(_text(decision))
+                return self._outside.ender.terminate(reasons.text(decision.because))
             case Resize():
                 assert fleet is not None, "the guard `fleet_known` holds without a fleet"
                 result = self._outside.resizer.resize(fleet, decision)
@@ -210,10 +210,6 @@ def _same_kind(one: Decision, other: Decision) -> bool:
     if isinstance(one, Resize) and isinstance(other, Resize):
         return one.scales_out == other.scales_out
     return type(one) is type(other) or isinstance(other, Hold)
-
-
-def _text(decision: Decision) -> str:
-    return "; ".join(reason.text for reason in decision.because)
 
 
 def _started(at: float, settings: Settings) -> Started:

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from agent.domain.decisions import Decision, Hold, Resize
 from agent.journal import Bad
+from agent.policy import reasons
 from agent.replay import Replayed, replay
 from agent.settings import Settings
 
@@ -47,7 +48,7 @@ class Report:
                     at.strftime("%m-%d %H:%M:%S"),
                     label(turn.recorded.decision),
                     Text(label(decision), style="bold red" if turn.differs else ""),
-                    "; ".join(reason.text for reason in decision.because),
+                    reasons.text(decision.because),
                 )
         return table
 

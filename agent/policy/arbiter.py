@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from agent.domain.decisions import Decision, Hold, Reason, Resize, Terminate
-from agent.policy.reasons import Why
+from agent.policy.reasons import Why, own
 
 
 def choose(proposals: Sequence[Decision]) -> Decision:
@@ -37,7 +37,7 @@ def choose(proposals: Sequence[Decision]) -> Decision:
 
 def without_context(decision: Hold) -> Hold:
     """The hold with its own reasons only."""
-    return Hold(tuple(reason for reason in decision.because if reason.code not in {Why.BESIDE, Why.OVERRULED}))
+    return Hold(own(decision.because))
 
 
 def ends_by_deadline(decision: Decision) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from agent.domain.decisions import Because
+
 
 class Why(StrEnum):
     # what a rule says
@@ -50,3 +52,17 @@ class Why(StrEnum):
     EMPTY_HISTORY = "empty-history"
     PROTECTED = "termination-protected"
     NOT_IDLE = "not-idle"
+
+
+CONTEXT = frozenset({Why.BESIDE, Why.OVERRULED})
+"""Codes of the reasons that another policy gave beside the one that won."""
+
+
+def own(because: Because) -> Because:
+    """The reasons of the decision itself, without what others said beside it."""
+    return tuple(reason for reason in because if reason.code not in CONTEXT)
+
+
+def text(because: Because) -> str:
+    """The same in words, for a log line or a table."""
+    return "; ".join(reason.text for reason in own(because))

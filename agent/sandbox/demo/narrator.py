@@ -12,7 +12,7 @@ from typing import Any, TextIO
 from rich.console import Console
 from rich.text import Text
 
-from agent.policy.reasons import Why
+from agent.policy.reasons import CONTEXT
 from agent.sandbox.demo.report import Mark
 from agent.sandbox.demo.stages import Passed, Stage
 from agent.sandbox.demo.witness import Seen
@@ -29,10 +29,6 @@ STYLES = {
     "set-up": "dim",
     "failed": "bold red",
 }
-
-
-CONTEXT = frozenset({Why.BESIDE, Why.OVERRULED})
-"""Codes of reasons that another policy gave beside the one that won."""
 
 
 class Narrator:
