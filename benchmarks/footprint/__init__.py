@@ -1,0 +1,1 @@
+"""What the whole agent takes: at rest, and with a thousand executors."""
