@@ -10,7 +10,7 @@ SPARK4 := .cache/spark4
 help: ## show this help
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-demo: $(READY) ## watch the whole loop on this machine with a real Spark, 3 to 4 minutes
+demo: $(READY) ## watch the whole loop on this machine with a real Spark, about 2 minutes
 	@$(BIN)/tidemark demo
 
 test: $(READY) ## run the tests, real Spark included

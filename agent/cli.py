@@ -98,7 +98,7 @@ def replay(journal: Path, path: Path, everything: bool) -> None:
 def demo(folder: Path | None, without: str | None) -> None:
     """Watch the whole loop on this machine: a real Spark, a sandbox of EMR, and the agent as you would run it.
 
-    It takes 3 to 4 minutes and ends when the idle cluster has been terminated. Every stage counts only as seen
+    It takes about two minutes and ends when the idle cluster has been terminated. Every stage counts only as seen
     from outside the agent: in CloudWatch, EMR and Spark.
     """
     import time
