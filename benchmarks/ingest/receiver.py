@@ -1,7 +1,7 @@
 """Tidemark's listener and table, alone in a process, as the agent runs them: for `run.py`.
 
-Prints where it listens. A snapshot is taken every ten seconds, as by the agent's turn. At the order `table` on standard
-input it prints the counters and all values as JSON.
+Prints where it listens. A snapshot is taken every ten seconds, as by the agent's turn. On standard input it takes the
+orders `connections`, which prints how many were accepted, and `table`, which prints counters and all values as JSON.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from agent.aggregate.table import Table
 from agent.settings import ListenerSettings
 from agent.sources.graphite_listener import Listener
 from agent.telemetry import Telemetry
+from agent.wire import refusals
 
 TURN_S = 10.0
 
@@ -30,15 +31,20 @@ def main() -> None:
     thread = threading.Thread(target=listener.run, args=(lambda: None, stop))
     thread.start()
     print(host, port, flush=True)
+    turn_at = time.monotonic() + TURN_S
     while True:
-        ready, _, _ = select.select([sys.stdin], [], [], TURN_S)
-        snapshot = table.snapshot(time.time())
-        if not ready:
+        ready, _, _ = select.select([sys.stdin], [], [], max(0, turn_at - time.monotonic()))
+        order = sys.stdin.readline().strip() if ready else "turn"
+        if order == "connections":
+            print(telemetry.counts().get(refusals.CONNECTIONS_ACCEPTED, 0), flush=True)
             continue
-        if not sys.stdin.readline():
+        if not order:
             break
-        values = {f"{one.app} {one.id}": dict(one.values) for one in snapshot.instances}
-        print(json.dumps({"counts": dict(snapshot.counts), "values": values}), flush=True)
+        turn_at = time.monotonic() + TURN_S
+        snapshot = table.snapshot(time.time())
+        if order == "table":
+            values = {f"{one.app} {one.id}": dict(one.values) for one in snapshot.instances}
+            print(json.dumps({"counts": dict(snapshot.counts), "values": values}), flush=True)
     stop.set()
     thread.join()
     listener.close()

@@ -31,6 +31,9 @@ from benchmarks.ingest.load import Executor, Sender, compiled, executors, prepar
 
 HERE = Path(__file__).parent
 TARGET = 3.75
+LONGEST_WAIT_S = 60.0
+QUIET_POLLS = 8
+"""In a row, a tenth of a second apart: on a busy machine a process may stand still for a while and not be done."""
 RECEIVER_CORE, SENDER_CORE = 0, 1
 
 
@@ -72,10 +75,10 @@ class Receiver:
 
     def settle(self) -> None:
         """Until it has nothing left to do: its CPU time stands still."""
-        before = -1.0
-        while (now := self.cpu()) != before:
-            before = now
+        history = [-1.0]
+        while len(history) < QUIET_POLLS or len(set(history[-QUIET_POLLS:])) > 1:
             time.sleep(0.1)
+            history.append(self.cpu())
 
     def end(self) -> str:
         self._process.terminate()
@@ -106,14 +109,21 @@ def floor(program: Path, sender: Sender, reports: Path, lines: int, rounds: int)
 
 def tidemark(sender: Sender, reports: Path, senders: list[Executor], lines: int, rounds: int) -> Cost:
     with running([sys.executable, str(HERE / "receiver.py")]) as receiver:
-        sender.send(reports, receiver.host, receiver.port, 1)  # layouts are learned once in an executor's life
-        receiver.settle()
+        first = sender.send(reports, receiver.host, receiver.port, 1)  # layouts are learned once in an executor's life
+        await_connections(receiver, first.connections)
         before = receiver.cpu()
-        sender.send(reports, receiver.host, receiver.port, rounds)
-        receiver.settle()
+        sent = sender.send(reports, receiver.host, receiver.port, rounds)
+        await_connections(receiver, first.connections + sent.connections)
         cost, rss = receiver.cpu() - before, receiver.rss_mb()
         answer = json.loads(receiver.ask("table"))
     return Cost(cost / (lines * rounds) * 1e6, rss, wrong(answer, senders, lines * (rounds + 1)))
+
+
+def await_connections(receiver: Receiver, count: int) -> None:
+    end = time.monotonic() + LONGEST_WAIT_S
+    while int(receiver.ask("connections")) < count and time.monotonic() < end:
+        time.sleep(0.2)
+    receiver.settle()
 
 
 def wrong(answer: dict[str, dict[str, dict[str, float]]], senders: list[Executor], lines: int) -> str:
