@@ -249,11 +249,8 @@ def _job_flow(plan: Plan, spark: StandaloneCluster, ui_port: int, folder: Path) 
             str(plan.job_at_most_s if plan.job_ends else forever),
         ],
         {
-            **conf.DYNAMIC_ALLOCATION,
-            "spark.dynamicAllocation.maxExecutors": str(1 + plan.task_units),
-            "spark.executor.cores": "1",
+            **conf.SMALL_APPLICATION,
             "spark.executor.memory": f"{plan.executor_memory_mb}m",
-            "spark.driver.memory": "640m",
             "spark.ui.port": str(ui_port),
         },
     )
