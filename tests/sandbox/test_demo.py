@@ -13,16 +13,17 @@ from agent.sandbox.demo import plan as plans
 from agent.sandbox.demo import runner
 from agent.sandbox.demo.plan import Places, Plan
 from agent.sandbox.demo.runner import Ending
-from agent.settings import parse
+from agent.settings import RestSettings, SourcesSettings, parse
 from agent.settings_file import render
 
+SOURCES = SourcesSettings(standalone=RestSettings(url="http://m", period_s=1.0), node_period_s=2.0)
 STEPS = frozenset({"policy.rules.memory-low.adjustment_units", "policy.rules.memory-free.adjustment_units"})
 LIMITS = frozenset({"fleet.max_capacity_units"})
 
 
 def test_the_demos_settings_differ_from_the_defaults_only_in_places_times_steps_and_limits(tmp_path: Path) -> None:
     places = Places(
-        cluster_id="j-1", region="eu-west-1", endpoint_url="http://e", listener_port=1, master_url="m", folder=tmp_path
+        cluster_id="j-1", region="eu-west-1", endpoint_url="http://e", listener_port=1, sources=SOURCES, folder=tmp_path
     )
     settings = plans.settings(Plan(), places)
     differing = {path for path, _, _ in plans.differences(settings)}

@@ -21,7 +21,6 @@ from agent.settings import (
     JsonlSettings,
     ListenerSettings,
     PolicySettings,
-    RestSettings,
     Settings,
     SinksSettings,
     SourcesSettings,
@@ -79,7 +78,7 @@ class Places:
     region: str
     endpoint_url: str
     listener_port: int
-    master_url: str
+    sources: SourcesSettings
     folder: Path
 
 
@@ -90,11 +89,7 @@ def settings(plan: Plan, places: Places) -> Settings:
         cluster=ClusterSettings(id=places.cluster_id, name="demo"),
         aws=AwsSettings(region=places.region, endpoint_url=places.endpoint_url),
         listener=ListenerSettings(port=places.listener_port, report_period_s=plan.report_period_s),
-        sources=SourcesSettings(
-            standalone=RestSettings(url=places.master_url, period_s=1.0),
-            spark=RestSettings(period_s=2.0),
-            node_period_s=2.0,
-        ),
+        sources=places.sources,
         sinks=SinksSettings(
             cloudwatch=CloudWatchSettings(period_s=3.0, storage_resolution_s=1),
             jsonl=JsonlSettings(path=places.folder / "datums.jsonl"),

@@ -11,7 +11,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,26 +22,30 @@ from botocore.config import Config
 from rich.console import Console
 
 from agent import settings_file
-from agent.sandbox import demo_app
 from agent.sandbox.demo import plan as plans
 from agent.sandbox.demo import report, stages
+from agent.sandbox.demo.ground import (
+    CANNOT_STAND,
+    Ground,
+    application_arguments,
+    application_settings,
+    standalone,
+)
 from agent.sandbox.demo.narrator import CallTeller, ChangeTeller, JournalTail, Narrator
 from agent.sandbox.demo.plan import Places, Plan
 from agent.sandbox.demo.stages import Passed, Stage
 from agent.sandbox.demo.witness import Seen, Witness
 from agent.sandbox.emr import Delays, Market, SandboxServer
-from agent.sandbox.java import JavaMissing
-from agent.sandbox.spark import conf
 from agent.sandbox.spark.conf import MetricsSink
-from agent.sandbox.spark.home import SparkMissing
-from agent.sandbox.spark.nodes import SparkNodes
-from agent.sandbox.spark.standalone import SparkFailed, StandaloneCluster
 
-CANNOT_RUN = (JavaMissing, SparkMissing, SparkFailed)
-"""There is no Spark to run the demo with; the text says what to do."""
+CANNOT_RUN = CANNOT_STAND
 
 REGION = "eu-west-1"
 STOP_TIMEOUT_S = 30.0
+
+
+Stand = Callable[[Plan, Path, MetricsSink | None], AbstractContextManager[Ground]]
+"""Makes the ground that the demo stands on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +59,7 @@ class Ending:
     page: Path
 
 
-def run(plan: Plan, folder: Path, console: Console) -> Ending:
+def run(plan: Plan, folder: Path, console: Console, stand: Stand = standalone) -> Ending:
     """The whole demo. Afterwards nothing of it runs any more, and `folder` holds what it left behind.
 
     Raises one of CANNOT_RUN.
@@ -64,25 +69,22 @@ def run(plan: Plan, folder: Path, console: Console) -> Ending:
     narrator = Narrator(console, began)
     port, ui_port = _free_ports(2)
     sink = MetricsSink("127.0.0.1", port, int(plan.report_period_s)) if plan.sink else None
-    narrator.say("set-up", "starting a Spark master")
-    with StandaloneCluster(folder / "spark", sink=sink) as spark:
-        narrator.say("set-up", f"Spark {spark.spark.version} on Java {spark.java.version}, master {spark.web_ui}")
+    narrator.say("set-up", "starting the cluster's daemons")
+    with stand(plan, folder, sink) as ground:
+        narrator.say("set-up", ground.described)
         calls = CallTeller(narrator)
-        host = SparkNodes(
-            spark, memory_mb_per_unit=plan.unit_memory_mb, cores_per_unit=1, drain_timeout_s=plan.drain_timeout_s
-        )
         server = SandboxServer(
-            host=host,
+            host=ground.host,
             delays=Delays(provision_s=plan.provisioning_s),
             folder=folder,
-            step_env=spark.submit_environment(),
+            step_env=ground.submit_environment(),
             region=REGION,
             on_call=lambda call: calls.tell(call.operation, _summary(call.request)),
         )
         with server:
             if plan.spot_supply is not None:
                 server.emr.limit(Market.SPOT, plan.spot_supply)
-            return _with_cluster(plan, folder, narrator, calls, spark, server.endpoint, port, ui_port, began)
+            return _with_cluster(plan, folder, narrator, calls, ground, server.endpoint, port, ui_port, began)
 
 
 def _with_cluster(
@@ -90,14 +92,14 @@ def _with_cluster(
     folder: Path,
     narrator: Narrator,
     calls: CallTeller,
-    spark: StandaloneCluster,
+    ground: Ground,
     endpoint: str,
     port: int,
     ui_port: int,
     began: float,
 ) -> Ending:
     emr, cloudwatch = (_client(service, endpoint) for service in ("emr", "cloudwatch"))
-    cluster_id = emr.run_job_flow(**_job_flow(plan, spark, ui_port, folder))["JobFlowId"]
+    cluster_id = emr.run_job_flow(**_job_flow(plan, ground, ui_port, folder))["JobFlowId"]
     narrator.say("set-up", f"EMR sandbox at {endpoint}, cluster {cluster_id}: primary, one core unit, no task fleet")
     settings = plans.settings(
         plan,
@@ -106,7 +108,7 @@ def _with_cluster(
             region=REGION,
             endpoint_url=endpoint,
             listener_port=port,
-            master_url=spark.web_ui,
+            sources=ground.sources,
             folder=folder,
         ),
     )
@@ -118,7 +120,7 @@ def _with_cluster(
             emr=emr,
             cloudwatch=cloudwatch,
             cluster_id=cluster_id,
-            master_url=spark.web_ui,
+            ground=ground,
             driver_url=f"http://127.0.0.1:{ui_port}",
         ),
         narrator=narrator,
@@ -235,25 +237,9 @@ def _client(service: str, endpoint: str) -> Any:
     )
 
 
-def _job_flow(plan: Plan, spark: StandaloneCluster, ui_port: int, folder: Path) -> Mapping[str, Any]:
+def _job_flow(plan: Plan, ground: Ground, ui_port: int, folder: Path) -> Mapping[str, Any]:
     """RunJobFlow with instance fleets: a primary, one core unit on demand, an empty task fleet on spot."""
-    forever = 1_000_000
-    command = spark.submit_command(
-        Path(demo_app.__file__),
-        [
-            "--result",
-            str(folder / "result.json"),
-            "--then-s",
-            str(plan.job_s if plan.job_ends else forever),
-            "--at-most-s",
-            str(plan.job_at_most_s if plan.job_ends else forever),
-        ],
-        {
-            **conf.SMALL_APPLICATION,
-            "spark.executor.memory": f"{plan.executor_memory_mb}m",
-            "spark.ui.port": str(ui_port),
-        },
-    )
+    command = ground.submit_command(application_settings(plan, ui_port), application_arguments(plan, folder))
     types = [{"InstanceType": plans.INSTANCE_TYPE, "WeightedCapacity": 1}]
     fleets = [
         {"Name": "primary", "InstanceFleetType": "MASTER", "TargetOnDemandCapacity": 1, "InstanceTypeConfigs": types},

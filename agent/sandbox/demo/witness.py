@@ -12,9 +12,9 @@ from typing import Any
 import requests
 
 from agent.aws.errors import AWS_ERRORS
+from agent.sandbox.demo.ground import Ground, read_json
 
 NAMESPACE = "Tidemark"
-REST_TIMEOUT_S = 3.0
 EMR_EVERY = 5
 """Rounds between two looks at EMR: ListInstanceFleets refills at 0.5 a second for the whole account."""
 
@@ -52,7 +52,6 @@ class Seen:
     executors: dict[str, ExecutorSight] = field(default_factory=dict)
     """Every executor that Spark ever reported, by id, as last seen."""
     executor_count: list[tuple[float, int]] = field(default_factory=list)
-    workers_alive: list[tuple[float, int]] = field(default_factory=list)
     step_state: str = ""
     cluster_state: str = ""
     ending_since: float = float("inf")
@@ -63,11 +62,11 @@ class Seen:
 class Witness:
     """Asks every second and remembers. A question that fails is asked again the next second."""
 
-    def __init__(self, *, emr: Any, cloudwatch: Any, cluster_id: str, master_url: str, driver_url: str) -> None:
+    def __init__(self, *, emr: Any, cloudwatch: Any, cluster_id: str, ground: Ground, driver_url: str) -> None:
         self._emr = emr
         self._cloudwatch = cloudwatch
         self._cluster_id = cluster_id
-        self._master_url = master_url
+        self._ground = ground
         self._driver_url = driver_url
         self._began = datetime.now(UTC)
         self.seen = Seen()
@@ -136,12 +135,11 @@ class Witness:
         return points
 
     def _spark(self) -> None:
-        master = _json(f"{self._master_url}/json/")
+        applications = self._ground.running_applications()
         now = time.time()
-        self.seen.workers_alive.append((now, sum(1 for w in master["workers"] if w["state"] == "ALIVE")))
         active = 0
-        for app in master["activeapps"]:
-            for executor in _json(f"{self._driver_url}/api/v1/applications/{app['id']}/allexecutors"):
+        for app in applications:
+            for executor in read_json(f"{self._driver_url}/api/v1/applications/{app}/allexecutors"):
                 if executor["id"] == "driver":
                     continue
                 active += executor["isActive"]
@@ -149,9 +147,3 @@ class Witness:
                     executor["hostPort"].rsplit(":", 1)[0], executor["completedTasks"], executor["isActive"]
                 )
         self.seen.executor_count.append((now, active))
-
-
-def _json(url: str) -> Any:
-    answer = requests.get(url, timeout=REST_TIMEOUT_S)
-    answer.raise_for_status()
-    return answer.json()
