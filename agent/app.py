@@ -217,7 +217,7 @@ class App:
         if sources.standalone.url:
             return self._poller(name, sources.standalone, standalone_poll(sources.standalone.url))
         if sources.yarn.url:
-            return self._poller(name, sources.yarn, yarn_poll(sources.yarn.url))
+            return self._poller(name, sources.yarn, yarn_poll(sources.yarn.url, sources.yarn.other_urls))
         return self._poller(name, sources.yarn, lambda _: ())
 
     def _pollers(self) -> list[tuple[str, RestPoller]]:
@@ -226,11 +226,11 @@ class App:
         spark = SparkPoll(self._last_reading, sources.spark.url, sources.standalone.url)
         wanted: list[tuple[str, RestSettings, Poll]] = []
         if sources.yarn.url:
-            wanted.append(("yarn", sources.yarn, yarn_poll(sources.yarn.url)))
+            wanted.append(("yarn", sources.yarn, yarn_poll(sources.yarn.url, sources.yarn.other_urls)))
         if sources.standalone.url:
             wanted.append(("standalone", sources.standalone, standalone_poll(sources.standalone.url)))
         if sources.hdfs.url:
-            wanted.append(("hdfs", sources.hdfs, hdfs_poll(sources.hdfs.url)))
+            wanted.append(("hdfs", sources.hdfs, hdfs_poll(sources.hdfs.url, sources.hdfs.other_urls)))
         if sources.yarn.url or sources.standalone.url or sources.spark.url:
             wanted.append(("spark", sources.spark, spark))
         return [(name, self._poller(name, rest, poll)) for name, rest, poll in wanted]

@@ -208,7 +208,8 @@ def _reading_to_json(reading: ClusterReading | None) -> Any:
 def _reading_from_json(found: Any) -> ClusterReading | None:
     if found is None or found["nodes"] is None:
         return _READING.validate_python(found)
-    nodes = [dict(zip(_NODE_FIELDS, node, strict=True)) for node in found["nodes"]]
+    # a line of an older agent has fewer fields; what a later one may have added is none of ours
+    nodes = [dict(zip(_NODE_FIELDS, node, strict=False)) for node in found["nodes"]]
     return _READING.validate_python({**found, "nodes": nodes})
 
 

@@ -77,6 +77,15 @@ class RestSettings(Model):
     url: str = Field("", description="Base URL; empty: not polled.")
     period_s: Seconds = Field(10.0, description="Time between polls.")
     timeout_s: Seconds = Field(5.0, description="Time to wait for an answer.")
+    other_urls: tuple[str, ...] = Field(
+        (),
+        description="With high availability the addresses of the others, asked when `url` is not the active one. "
+        "`url` is the one on this node: while its ResourceManager is not active the agent only watches.",
+    )
+    ca_file: Path | None = Field(
+        None, description="For https: PEM file of the authorities to trust instead of the system's."
+    )
+    verify_tls: bool = Field(True, description="For https: whether the certificate is checked at all.")
 
 
 class SourcesSettings(Model):
@@ -260,6 +269,12 @@ class IdleSettings(Model):
     )
     max_evidence_age_s: Seconds = Field(120.0, description="Older evidence counts as busy.")
     steps_period_s: Seconds = Field(300.0, description="Steps are listed so often while everything else is idle.")
+    unused_application_after_s: Seconds | None = Field(
+        None,
+        description="A Spark application that has held its containers for so long without a task or a job, by the "
+        "reports of its driver and all its executors, no longer counts as busy; `after_s` counts from then. Work that "
+        "a driver does by itself is not seen. Unset: never.",
+    )
     isbusy_path: Path = Field(
         Path("/emr/metricscollector/isbusy"), description="A file newer than `after_s` here means busy."
     )

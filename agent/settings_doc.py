@@ -62,6 +62,8 @@ def _type(annotation: Any) -> str:
         return " or ".join(f"`{value}`" for value in get_args(annotation))
     if isinstance(annotation, type) and issubclass(annotation, Enum):
         return " or ".join(f"`{member.value}`" for member in annotation)
+    if origin is tuple:
+        return f"list of {_type(get_args(annotation)[0])}"
     names = {int: "integer", float: "number", str: "text", bool: "true or false", Path: "path"}
     return names.get(annotation, str(annotation))
 
@@ -76,6 +78,8 @@ def _default(field: FieldInfo, preset: Any, name: str) -> str:
         return f"`{str(value).lower()}`"
     if isinstance(value, Enum):
         return f"`{value.value}`"
+    if value == ():
+        return "`[]`"
     return '`""`' if value == "" else f"`{value:g}`" if isinstance(value, float) else f"`{value}`"
 
 

@@ -15,11 +15,13 @@ class Evidence:
     """What one probe says about busyness. A probe that failed is busy, and says so in `detail`."""
 
     probe: str
-    """Constant name: applications, steps, resize, isbusy, tasks."""
+    """Constant name: applications, steps, resize, isbusy, tasks, rest."""
     busy: bool
     detail: str
     at: float
     """When it was true, Unix seconds."""
+    of: tuple[str, ...] = ()
+    """Ids of the applications that it speaks for, where it does so one by one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +50,10 @@ class History:
     """When the cluster manager first answered: the grace period starts here."""
     idle_since: float | None = None
     """Since when every probe has said idle, without a break."""
+    unused_since: Mapping[str, float] = field(default_factory=dict)
+    """By application id: since when it has held its containers without a task or a job, without a break."""
+    queue_limited_since: float | None = None
+    """Since when work has waited without a break although there was room for all of it."""
     notified_of: float | None = None
     """The `idle_since` or deadline for which the notice of coming termination went out."""
     notified_at: float | None = None

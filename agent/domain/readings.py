@@ -24,10 +24,46 @@ class ClusterNode:
     memory_used_mb: float
     containers: int | None
     """Containers (YARN) on it; None where the cluster manager does not say (standalone)."""
+    memory_available_mb: float | None = None
+    """What it can still give out; None where the cluster manager does not say."""
+    cores_available: float | None = None
+    """May be negative where the scheduler counts memory only."""
+    label: str = ""
+    """Its partition (YARN node label); empty for the default one."""
+
+    @property
+    def memory_free_mb(self) -> float:
+        """What it can still give out, told or reckoned; nothing where no work is placed on it."""
+        if not self.alive:
+            return 0.0
+        told = self.memory_available_mb
+        return told if told is not None else max(0.0, self.memory_total_mb - self.memory_used_mb)
 
     @property
     def holds_work(self) -> bool:
         return bool(self.containers) or self.memory_used_mb > 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeCounts:
+    """How many nodes the cluster manager counts in each state; None where it does not say."""
+
+    active: int | None = None
+    unhealthy: int | None = None
+    lost: int | None = None
+    decommissioning: int | None = None
+    decommissioned: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerAsk:
+    """Containers of one size that an application asks for and has not got."""
+
+    memory_mb: float
+    cores: float | None
+    label: str
+    """The partition that they are asked for in; empty for the default one."""
+    count: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +76,17 @@ class Application:
     """The cluster manager's own word, upper case: ACCEPTED, RUNNING, WAITING, ..."""
     memory_used_mb: float
     ui_url: str | None = None
+    kind: str | None = None
+    """Upper case: SPARK, MAPREDUCE, TEZ, ...; None where the cluster manager does not say."""
+    containers: int | None = None
+    """Containers that it holds, its application master's among them (YARN)."""
+    cores_used: float | None = None
+    master_host: str | None = None
+    """Where its application master runs: host name or address, without a port."""
+    asks: tuple[ContainerAsk, ...] | None = None
+    """What it waits for; None where the cluster manager does not say, or says it in a way that bounds the place."""
+    limited_by: str | None = None
+    """While it waits to run: the limit that keeps it waiting, by the scheduler's own word."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +102,13 @@ class ClusterReading:
     memory_available_mb: float
     memory_pending_mb: float | None = None
     containers_pending: int | None = None
+    cores_pending: float | None = None
+    containers_reserved: int | None = None
+    """Containers for which a node is kept although they do not fit yet."""
+    node_counts: NodeCounts | None = None
+    leader: bool = True
+    """False when the answer is not that of an active ResourceManager at the first configured address: another agent,
+    beside the active one, is the one to act. A standby that could not name the active one tells no memory at all."""
     nodes: tuple[ClusterNode, ...] | None = None
     """None where this answer did not tell: not the same as no nodes."""
     applications: tuple[Application, ...] | None = None

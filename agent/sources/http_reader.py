@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from http.client import HTTPResponse
 from typing import Any
-from urllib.parse import urljoin
+from pathlib import Path
+from urllib.parse import urljoin, urlsplit
 
 import requests
 import urllib3
@@ -38,7 +39,9 @@ class Failure(StrEnum):
     DENIED = "denied"
     """401 or 403."""
     REDIRECTED = "redirected"
-    """A standby ResourceManager sends its readers on to the active one; its own node is not the place to act from."""
+    """Sent on to another address, and that was not to be followed: a standby ResourceManager does so."""
+    STANDBY = "standby"
+    """A standby ResourceManager that says so in words, with no address or one in a `Refresh` header."""
     STATUS = "status"
     """Any other status than 200."""
     TOO_LARGE = "too_large"
@@ -54,56 +57,82 @@ class Failed:
     detail: str
 
 
+_STANDBY_WORDS = (b"This is standby RM", b"There is no active RM", b"Can not find any active RM")
+"""Hadoop's RMWebAppFilter."""
+
+_ADVICE = {
+    Failure.TLS: "if its authority is the cluster's own, set ca_file; if the port speaks plain http, say so in the url",
+    Failure.KERBEROS: "it asks for Kerberos (SPNEGO), which Tidemark does not speak: name an address that answers "
+    "without, or exempt this one (hadoop.http.authentication.type)",
+    Failure.DENIED: "it asks for a login",
+}
+"""What to do about it, for the log."""
+
+
 class HttpReader:
     """Reads whole bodies over kept-alive connections. For one thread.
 
-    Neither proxies nor credentials are taken from the environment: what is read is on the cluster.
+    Neither proxies nor credentials are taken from the environment: what is read is on the cluster. With https the
+    certificate is held against the authorities in `ca_file`, or the bundle that requests brings.
     """
 
-    def __init__(self, timeout_s: float, max_body_bytes: int = MAX_BODY_BYTES, max_redirects: int = 0) -> None:
+    def __init__(
+        self,
+        timeout_s: float,
+        max_body_bytes: int = MAX_BODY_BYTES,
+        ca_file: Path | None = None,
+        verify_tls: bool = True,
+    ) -> None:
         self._timeout_s = timeout_s
         self._max_body_bytes = max_body_bytes
-        self._max_redirects = max_redirects
+        self._verify: bool | str = str(ca_file) if verify_tls and ca_file is not None else verify_tls
         # An adapter, not a session: a session reads the whole body of a redirect, whatever its size
         self._adapter = _DeadlineAdapter()
 
-    def json(self, url: str) -> object | Failed:
-        """The JSON value at `url`. Takes no longer than the time-out (a slow resolver of names excepted)."""
-        body = self.body(url)
+    def json(self, url: str, *, follow: bool = False) -> object | Failed:
+        """The JSON value at `url`. Takes no longer than the time-out (a slow resolver of names excepted).
+
+        With `follow` one redirect is followed, if it leads to the same question elsewhere and away from no encryption.
+        """
+        body = self.body(url, follow=follow)
         if isinstance(body, Failed):
             return body
         try:
             value: object = json.loads(body)
         except (ValueError, RecursionError) as error:
-            failure = Failure.HTML if body.lstrip()[:1] == b"<" else Failure.NOT_JSON
-            return Failed(failure, str(error))
+            return Failed(_no_json(body.lstrip()), str(error))
         return value
 
-    def body(self, url: str) -> bytes | Failed:
+    def body(self, url: str, *, follow: bool = False) -> bytes | Failed:
         """What a 200 carries, as sent."""
         until = time.monotonic() + self._timeout_s
-        answer = self._once(url, until)
+        answer = self._once(url, until, follow)
         if isinstance(answer, Failed) and answer.failure is Failure.DROPPED:
             # A server may close a kept-alive connection just as it is used again; a fresh one tells.
-            answer = self._once(url, until)
+            answer = self._once(url, until, follow)
+        if isinstance(answer, Failed) and answer.failure in _ADVICE:
+            return Failed(answer.failure, f"{_ADVICE[answer.failure]} ({answer.detail})")
         return answer
 
     def close(self) -> None:
         self._adapter.close()
 
-    def _once(self, url: str, until: float) -> bytes | Failed:
+    def _once(self, url: str, until: float, follow: bool) -> bytes | Failed:
         try:
-            for _ in range(self._max_redirects + 1):
+            for _ in range(1 + follow):
                 left = max(0.001, until - time.monotonic())
                 # requests hands urllib3's own time-out on, though its type does not say so
                 timeout: Any = urllib3.Timeout(total=left)
                 request = requests.Request("GET", url, headers=_HEADERS).prepare()
-                with self._adapter.send(request, stream=True, timeout=timeout) as response:
+                with self._adapter.send(request, stream=True, timeout=timeout, verify=self._verify) as response:
                     if not response.is_redirect:
                         return self._read(response)
-                    url = urljoin(url, response.headers["location"])
+                    asked, url = url, urljoin(url, response.headers["location"])
+                if not _same_question(asked, url):
+                    break
             return Failed(Failure.REDIRECTED, f"to {url}")
-        except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError) as error:
+        except (OSError, urllib3.exceptions.HTTPError, ValueError) as error:
+            # OSError is requests' own faults, and a ca_file that is not there
             return Failed(_kind(error), str(error))
 
     def _read(self, response: requests.Response) -> bytes | Failed:
@@ -119,6 +148,18 @@ class HttpReader:
         return bytes(body)
 
 
+def _same_question(asked: str, told: str) -> bool:
+    one, other = urlsplit(asked), urlsplit(told)
+    secure = other.scheme == "https" or (other.scheme == "http" and one.scheme == "http")
+    return secure and other.username is None and (one.path, one.query) == (other.path, other.query)
+
+
+def _no_json(body: bytes) -> Failure:
+    if body.startswith(_STANDBY_WORDS):
+        return Failure.STANDBY
+    return Failure.HTML if body[:1] == b"<" else Failure.NOT_JSON
+
+
 def _refused(response: requests.Response) -> Failed:
     detail = f"status {response.status_code}"
     if response.status_code == 401 and "negotiate" in response.headers.get("WWW-Authenticate", "").lower():
@@ -127,6 +168,7 @@ def _refused(response: requests.Response) -> Failed:
 
 
 _TIME_OUTS = (TimeoutError, requests.Timeout, urllib3.exceptions.TimeoutError)
+_TLS_FAULTS = (ssl.SSLError, urllib3.exceptions.SSLError)
 _NO_TIME_OUTS = urllib3.exceptions.NewConnectionError
 """urllib3 derives a refused connection from a time-out to connect."""
 
@@ -142,7 +184,7 @@ def _kind(error: BaseException) -> Failure:
             pending += [cause.__cause__, cause.__context__, getattr(cause, "reason", None), *cause.args]
     if any(isinstance(cause, _TIME_OUTS) and not isinstance(cause, _NO_TIME_OUTS) for cause in causes):
         return Failure.TIMED_OUT
-    if any(isinstance(cause, ssl.SSLError | urllib3.exceptions.SSLError) for cause in causes):
+    if any(isinstance(cause, _TLS_FAULTS) or "CA certificate" in str(cause) for cause in causes):
         return Failure.TLS
     if any(isinstance(cause, urllib3.exceptions.NewConnectionError) for cause in causes):
         return Failure.UNREACHABLE

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -14,18 +14,43 @@ LatestCluster = Callable[[], ClusterReading | None]
 """The cluster manager's last answer, whatever its age."""
 
 
-def yarn_poll(url: str) -> Poll:
-    """Metrics, nodes and applications in one reading, as old as the first question. A part that failed is None."""
-    base = url.rstrip("/")
+def yarn_poll(url: str, other_urls: Sequence[str] = ()) -> Poll:
+    """Metrics, nodes and applications in one reading, as old as the first question. A part that failed is None.
+
+    `url` is the ResourceManager beside this agent. When it does not lead (a standby, or it does not answer) the others
+    are asked, and at last the address that the standby sends its readers on to; the reading then says that it is no
+    leader's. A standby whose active one does not answer either gives a reading without any figure.
+    """
+    base, others = url.rstrip("/"), tuple(other.rstrip("/") for other in other_urls)
 
     def poll(ask: Ask) -> Iterator[Reading]:
-        reading = ask.json(base + yarn.METRICS_PATH, yarn.metrics)
+        standing = ask.json(base + yarn.INFO_PATH, yarn.standing)
+        standby = standing is not None and not standing.active
+        reading = None if standby else _yarn(ask, base)
         if reading is not None:
-            nodes = ask.json(base + yarn.NODES_PATH, yarn.nodes)
-            applications = ask.json(base + yarn.APPS_PATH, yarn.applications)
-            yield replace(reading, nodes=nodes, applications=applications)
+            yield reading
+            return
+        elsewhere = (_yarn(ask, other) for other in others)
+        reading = next((found for found in elsewhere if found is not None), None)
+        if standing is not None and standby:
+            reading = reading or _yarn(ask, base, follow=True) or _nothing_told(standing.at)
+        if reading is not None:
+            yield replace(reading, leader=False)
 
     return poll
+
+
+def _yarn(ask: Ask, base: str, *, follow: bool = False) -> ClusterReading | None:
+    reading = ask.json(base + yarn.METRICS_PATH, yarn.metrics, follow=follow)
+    if reading is None:
+        return None
+    nodes = ask.json(base + yarn.NODES_PATH, yarn.nodes, follow=follow)
+    applications = ask.json(base + yarn.APPS_PATH, yarn.applications, follow=follow)
+    return replace(reading, nodes=nodes, applications=applications)
+
+
+def _nothing_told(at: float) -> ClusterReading:
+    return ClusterReading(at=at, manager=ClusterManager.YARN, memory_total_mb=0.0, memory_available_mb=0.0)
 
 
 def standalone_poll(url: str) -> Poll:
@@ -37,11 +62,18 @@ def standalone_poll(url: str) -> Poll:
     return poll
 
 
-def hdfs_poll(url: str) -> Poll:
+def hdfs_poll(url: str, other_urls: Sequence[str] = ()) -> Poll:
+    """The active NameNode's figures: the one that answered last is asked first, then the others in turn."""
+    bases = [each.rstrip("/") for each in (url, *other_urls)]
+
     def poll(ask: Ask) -> Iterator[Reading]:
-        reading = ask.json(url.rstrip("/") + hadoop_jmx.PATH, hadoop_jmx.hdfs)
-        if reading is not None:
-            yield reading
+        for base in tuple(bases):
+            reading = ask.json(base + hadoop_jmx.PATH, hadoop_jmx.hdfs)
+            if reading is not None:
+                bases.remove(base)
+                bases.insert(0, base)
+                yield reading
+                return
 
     return poll
 

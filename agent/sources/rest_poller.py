@@ -27,7 +27,8 @@ Decode = Callable[[object, float], T | Malformed]
 class Ask(Protocol):
     """What a poll asks with. Each failure is counted by reason and is None here."""
 
-    def json(self, url: str, decode: Decode[T]) -> T | None: ...
+    def json(self, url: str, decode: Decode[T], *, follow: bool = False) -> T | None:
+        """With `follow`, one redirect of a standby to the active one is followed."""
 
     def text(self, url: str) -> str | None: ...
 
@@ -58,7 +59,7 @@ class RestPoller:
         self._poll = poll
         self._receiver = receiver
         self._telemetry = telemetry
-        self._asker = _Asker(name, reader or HttpReader(settings.timeout_s), clock, telemetry)
+        self._asker = _Asker(name, reader or _reader(settings), clock, telemetry)
 
     def run(self, beat: Beat, stop: threading.Event) -> None:
         """Poll until `stop`. Comes back within the time-out after it is set; raises only for bugs."""
@@ -89,11 +90,11 @@ class _Asker:
         self._telemetry = telemetry
         self._last_failure: dict[str, Failure] = {}
 
-    def json(self, url: str, decode: Decode[T]) -> T | None:
+    def json(self, url: str, decode: Decode[T], *, follow: bool = False) -> T | None:
         if not self.may_go_on():
             return None
         sent = self._clock()
-        value = self.reader.json(url)
+        value = self.reader.json(url, follow=follow)
         decoded = value if isinstance(value, Failed) else decode(value, sent)
         if isinstance(decoded, Malformed):
             decoded = Failed(Failure.MALFORMED, decoded.reason)
@@ -134,6 +135,10 @@ class _Asker:
     def _answered(self, url: str) -> None:
         if self._last_failure.pop(url, None) is not None:
             log.event(logging.INFO, "poll.answered_again", source=self._name, url=url)
+
+
+def _reader(settings: RestSettings) -> HttpReader:
+    return HttpReader(settings.timeout_s, ca_file=settings.ca_file, verify_tls=settings.verify_tls)
 
 
 def _wait(due: float, beat: Beat, stop: threading.Event) -> None:

@@ -6,7 +6,10 @@ from agent.domain.readings import HdfsReading
 from agent.wire.json_fields import Field, Malformed, count, member, read, text
 
 FSNAMESYSTEM = "Hadoop:service=NameNode,name=FSNamesystem"
+STATUS = "Hadoop:service=NameNode,name=NameNodeStatus"
 PATH = f"/jmx?qry={FSNAMESYSTEM}"
+
+NOT_ACTIVE = "jmx: not active"
 
 _FSNAMESYSTEM = (
     Field("TotalLoad", "total_load", count),
@@ -16,9 +19,10 @@ _FSNAMESYSTEM = (
 
 
 def hdfs(value: object, at: float) -> HdfsReading | Malformed:
-    """`/jmx?qry=...FSNamesystem`. A standby NameNode has figures of its own, which are not the cluster's: refused.
+    """`/jmx?qry=...FSNamesystem`. A standby or observer has figures of its own, which are not the cluster's: refused.
 
-    A NameNode without high availability says `active` or nothing (Hadoop's `FSNamesystem` metrics).
+    A NameNode without high availability says `active` or nothing (Hadoop's `FSNamesystem` metrics). Where the answer
+    has the NameNode's status beside, its `State` counts too.
     """
     beans = member(value, "beans")
     if not isinstance(beans, list):
@@ -27,6 +31,8 @@ def hdfs(value: object, at: float) -> HdfsReading | Malformed:
     found = read(bean, _FSNAMESYSTEM, "jmx")
     if isinstance(found, Malformed):
         return found
-    if (found.pop("ha_state") or "active") != "active":
-        return Malformed("jmx: not active")
+    status = next((bean for bean in beans if member(bean, "name") == STATUS), None)
+    states = (found.pop("ha_state"), text(member(status, "State")))
+    if any(state is not None and state.lower() != "active" for state in states):
+        return Malformed(NOT_ACTIVE)
     return HdfsReading(at=at, **found)

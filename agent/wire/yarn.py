@@ -1,17 +1,30 @@
 """YARN's ResourceManager REST API: memory, nodes and unfinished applications.
 
-Facts are from Hadoop's `ClusterMetricsInfo`, `NodeInfo` and `AppInfo` (packages
+Facts are from Hadoop's `ClusterInfo`, `ClusterMetricsInfo`, `NodeInfo`, `AppInfo` and `ResourceRequestInfo` (packages
 `...resourcemanager.webapp.dao`) and `MetricsOverviewTable`. Memory is in MB of 2**20 bytes.
 """
 
 from __future__ import annotations
 
-from agent.domain.readings import Application, ClusterManager, ClusterNode, ClusterReading
-from agent.wire.json_fields import Field, Malformed, amount, count, flag, member, read, read_all, text, web_url
+from dataclasses import dataclass
+from typing import Any
+
+from agent.domain.readings import (
+    Application,
+    ClusterManager,
+    ClusterNode,
+    ClusterReading,
+    ContainerAsk,
+    NodeCounts,
+)
+from agent.wire.json_fields import Field, Malformed, amount, count, flag, member, number, read, read_all, text, web_url
 
 UNFINISHED = ("NEW", "NEW_SAVING", "SUBMITTED", "ACCEPTED", "RUNNING")
 FINISHED = frozenset({"FINISHED", "FAILED", "KILLED"})
+NOT_YET_RUNNING = frozenset({"NEW", "NEW_SAVING", "SUBMITTED", "ACCEPTED"})
 
+INFO_PATH = "/ws/v1/cluster/info"
+"""The one path that a standby answers by itself (RMWebAppFilter); all others it sends on to the active one."""
 METRICS_PATH = "/ws/v1/cluster/metrics"
 NODES_PATH = "/ws/v1/cluster/nodes"
 APPS_PATH = f"/ws/v1/cluster/apps?states={','.join(UNFINISHED)}"
@@ -21,6 +34,16 @@ _METRICS = (
     Field("availableMB", "memory_available_mb", amount),
     Field("pendingMB", "memory_pending_mb", amount, required=False),
     Field("containersPending", "containers_pending", count, required=False),
+    Field("containersReserved", "containers_reserved", count, required=False),
+    Field("pendingVirtualCores", "cores_pending", amount, required=False),
+)
+
+_NODE_COUNTS = (
+    Field("activeNodes", "active", count, required=False),
+    Field("unhealthyNodes", "unhealthy", count, required=False),
+    Field("lostNodes", "lost", count, required=False),
+    Field("decommissioningNodes", "decommissioning", count, required=False),
+    Field("decommissionedNodes", "decommissioned", count, required=False),
 )
 
 _NODE = (
@@ -29,6 +52,7 @@ _NODE = (
     Field("usedMemoryMB", "used", amount),
     Field("availMemoryMB", "available", amount, required=False),
     Field("numContainers", "containers", count, required=False),
+    Field("availableVirtualCores", "cores", number, required=False),
 )
 
 _APPLICATION = (
@@ -37,8 +61,42 @@ _APPLICATION = (
     Field("name", "name", text, required=False),
     Field("applicationType", "type", text, required=False),
     Field("allocatedMB", "memory", amount, required=False),
+    Field("allocatedVCores", "cores", amount, required=False),
+    Field("runningContainers", "containers", count, required=False),
+    Field("amHostHttpAddress", "master", text, required=False),
+    Field("diagnostics", "diagnostics", text, required=False),
     Field("trackingUrl", "ui", web_url, required=False),
 )
+
+_LIMITS = (
+    ("user's am resource limit exceeded", "the user's share for application masters"),
+    ("am resource limit exceeded", "the queue's share for application masters"),
+    ("exceeds maximum am resource allowed", "the queue's share for application masters"),
+    ("exceeds current queue or its parents maximum resource allowed", "the queue's maximum"),
+)
+"""What the schedulers write into an application's diagnostics while a limit keeps it from starting: the capacity
+scheduler (CSAMContainerLaunchDiagnosticsConstants) and the fair one (FSAppAttempt)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Whether this ResourceManager leads. `state` is its own word: ACTIVE, STANDBY, ...; None before Hadoop 2.4."""
+
+    at: float
+    state: str | None
+
+    @property
+    def active(self) -> bool:
+        return self.state in {None, "ACTIVE"}
+
+
+def standing(value: object, at: float) -> Standing | Malformed:
+    """`/ws/v1/cluster/info`. One without high availability says ACTIVE."""
+    record = member(value, "clusterInfo")
+    if not isinstance(record, dict):
+        return Malformed("info: no object")
+    state = text(record.get("haState"))
+    return Standing(at, None if state is None else state.upper())
 
 
 def metrics(value: object, at: float) -> ClusterReading | Malformed:
@@ -55,7 +113,9 @@ def metrics(value: object, at: float) -> ClusterReading | Malformed:
     total, used = _across_partitions(record, found["memory_total_mb"])
     if total is not None and used is not None:
         found |= {"memory_total_mb": total, "memory_available_mb": max(0.0, total - used)}
-    return ClusterReading(at=at, manager=ClusterManager.YARN, **found)
+    counts = read(record, _NODE_COUNTS, "metrics")
+    known = {} if isinstance(counts, Malformed) else counts
+    return ClusterReading(at=at, manager=ClusterManager.YARN, node_counts=NodeCounts(**known), **found)
 
 
 def _across_partitions(record: object, default_total: float) -> tuple[float | None, float | None]:
@@ -74,7 +134,8 @@ def _across_partitions(record: object, default_total: float) -> tuple[float | No
 
 def nodes(value: object, at: float) -> tuple[ClusterNode, ...] | Malformed:  # noqa: ARG001
     """`/ws/v1/cluster/nodes`. Only RUNNING is alive: work is placed on no node of another state."""
-    found = read_all(_listed(value, "nodes", "node"), _NODE, "nodes")
+    listed = _listed(value, "nodes", "node")
+    found = read_all(listed, _NODE, "nodes")
     if isinstance(found, Malformed):
         return found
     return tuple(
@@ -85,9 +146,18 @@ def nodes(value: object, at: float) -> tuple[ClusterNode, ...] | Malformed:  # n
             memory_total_mb=node["used"] + (node["available"] or 0.0),
             memory_used_mb=node["used"],
             containers=node["containers"],
+            memory_available_mb=node["available"],
+            cores_available=node["cores"],
+            label=_label(record),
         )
-        for node in found
+        for node, record in zip(found, _list(listed), strict=True)
     )
+
+
+def _label(node: object) -> str:
+    """A node has one partition at most; it is written as a list, by some releases as its only member."""
+    labels = member(node, "nodeLabels")
+    return str(next(iter(_list(labels)), "")) if isinstance(labels, list) else text(labels) or ""
 
 
 def applications(value: object, at: float) -> tuple[Application, ...] | Malformed:  # noqa: ARG001
@@ -95,20 +165,74 @@ def applications(value: object, at: float) -> tuple[Application, ...] | Malforme
 
     Only Spark's have a `ui_url`. An application that was just accepted reports −1 MB: none yet.
     """
-    found = read_all(_listed(value, "apps", "app"), _APPLICATION, "apps")
+    listed = _listed(value, "apps", "app")
+    found = read_all(listed, _APPLICATION, "apps")
     if isinstance(found, Malformed):
         return found
     return tuple(
-        Application(
-            id=app["id"],
-            name=app["name"] or "",
-            state=app["state"].upper(),
-            memory_used_mb=app["memory"] or 0.0,
-            ui_url=app["ui"] if (app["type"] or "SPARK").upper() == "SPARK" else None,
-        )
-        for app in found
+        _application(app, record)
+        for app, record in zip(found, _list(listed), strict=True)
         if app["state"].upper() not in FINISHED
     )
+
+
+def _application(app: dict[str, Any], record: object) -> Application:
+    state, kind = app["state"].upper(), (app["type"] or "").upper()
+    waits = state in NOT_YET_RUNNING
+    return Application(
+        id=app["id"],
+        name=app["name"] or "",
+        state=state,
+        memory_used_mb=app["memory"] or 0.0,
+        ui_url=app["ui"] if kind in {"SPARK", ""} else None,
+        kind=kind or None,
+        containers=None if waits else app["containers"],
+        cores_used=app["cores"],
+        master_host=(app["master"] or "").partition(":")[0] or None,
+        asks=_asks(member(record, "resourceRequests")),
+        limited_by=_limit(app["diagnostics"] or "") if waits else None,
+    )
+
+
+def _limit(diagnostics: str) -> str | None:
+    said = diagnostics.lower().replace("\u2019", "'").replace("&#39;", "'")
+    return next((limit for words, limit in _LIMITS if words in said), None)
+
+
+def _asks(requests: object) -> tuple[ContainerAsk, ...] | None:
+    """Those for any host: they count each container once. One that is bound to its place, or that cannot be read,
+    makes all of them unknown."""
+    if isinstance(requests, dict):
+        requests = [requests]
+    if not isinstance(requests, list):
+        return None
+    asks = []
+    for request in requests:
+        missing = count(member(request, "numContainers"))
+        if missing is None:
+            return None
+        if missing == 0:
+            continue
+        if flag(member(request, "relaxLocality")) is False:
+            return None
+        if member(request, "resourceName") == "*":
+            memory = _first(request, amount, "memory", "memorySize")
+            if not memory:
+                return None
+            cores = _first(request, amount, "vCores", "virtualCores")
+            label = text(member(request, "nodeLabelExpression")) or ""
+            asks.append(ContainerAsk(memory_mb=memory, cores=cores, label=label, count=missing))
+    return tuple(asks)
+
+
+def _first(request: object, kind: Any, *keys: str) -> float | None:
+    """Hadoop 2 and 3 name the parts of a capability differently."""
+    found: list[float | None] = [kind(member(request, "capability", key)) for key in keys]
+    return next((value for value in found if value is not None), None)
+
+
+def _list(value: object) -> list[object]:
+    return value if isinstance(value, list) else []
 
 
 def _listed(value: object, outer: str, inner: str) -> object:

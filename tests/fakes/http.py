@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import sys
 import threading
 from collections.abc import Callable, Mapping
@@ -53,18 +54,23 @@ class FakeHttp:
     `released` is set at the end: scripts that hang wait for it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.scripts: dict[str, list[Script]] = {}
         self.requests: list[str] = []
         self.connections = 0
         self.released = threading.Event()
         self._server = _Server(("127.0.0.1", 0), Handler)
         self._server.owner = self
+        self._scheme = "http"
+        if tls is not None:
+            self._scheme = "https"
+            # the handshake belongs to the connection's own thread: one that fails must not stop the server
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        return f"{self._scheme}://127.0.0.1:{self._server.server_address[1]}"
 
     def answers(self, path: str, *scripts: Script) -> None:
         self.scripts[path] = list(scripts)

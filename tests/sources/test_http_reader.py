@@ -5,12 +5,14 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from agent.sources.http_reader import Failed, Failure, HttpReader
 from tests.fakes import http
 from tests.fakes.http import FakeHttp
+from tests.fakes.tls import Authority
 
 TIMEOUT_S = 0.5
 PATIENCE_S = 20.0
@@ -28,6 +30,11 @@ def reader() -> Iterator[HttpReader]:
     reader = HttpReader(10.0, max_body_bytes=1_000_000)
     yield reader
     reader.close()
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("tls"))
 
 
 def failure(answer: object) -> Failure:
@@ -130,12 +137,83 @@ def test_an_address_that_is_none_is_a_value_too(reader: HttpReader, url: str) ->
     assert failure(reader.json(url)) is Failure.UNREACHABLE
 
 
-def test_redirects_are_followed_only_as_often_as_allowed(server: FakeHttp) -> None:
-    server.answers("/a", http.status(302, {"Location": "/b"}))
-    server.answers("/b", http.value("there"))
-    assert HttpReader(10.0, max_redirects=1).json(server.url + "/a") == "there"
-    server.answers("/b", http.status(302, {"Location": "/a"}))
-    assert failure(HttpReader(10.0, max_redirects=3).json(server.url + "/a")) is Failure.REDIRECTED
+def test_one_redirect_to_the_same_question_elsewhere_is_followed_if_wanted(server: FakeHttp) -> None:
+    with FakeHttp() as other:
+        reader = HttpReader(10.0)
+        other.answers("/ws", http.value("from the active one"))
+        server.answers("/ws", http.status(307, {"Location": other.url + "/ws?states=a,b"}))
+        assert reader.json(server.url + "/ws?states=a,b", follow=True) == "from the active one"
+        assert failure(reader.json(server.url + "/ws?states=a,b")) is Failure.REDIRECTED
+        other.answers("/ws", http.status(307, {"Location": server.url + "/ws?states=a,b"}))
+        assert failure(reader.json(server.url + "/ws?states=a,b", follow=True)) is Failure.REDIRECTED, "only one"
+        reader.close()
+
+
+@pytest.mark.parametrize(
+    "location",
+    ["/login", "http://127.0.0.1:1/ws?more=1", "file:///ws", "ftp://127.0.0.1/ws", "http://me:secret@127.0.0.1:1/ws"],
+)
+def test_a_redirect_to_another_question_is_not_followed(server: FakeHttp, reader: HttpReader, location: str) -> None:
+    server.answers("/login", http.value("sign in"))
+    server.answers("/ws", http.status(302, {"Location": location}))
+    assert failure(reader.json(server.url + "/ws", follow=True)) is Failure.REDIRECTED
+    assert server.requests == ["/ws"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        b"This is standby RM. Redirecting to the current active RM: http://rm2:8088/ws/v1/cluster/metrics\n",
+        b"There is no active RM right now.\n",
+        b"Can not find any active RM. Will retry in next 2 seconds.\n",
+    ],
+)
+def test_a_standby_that_says_so_in_words_is_known(server: FakeHttp, reader: HttpReader, words: bytes) -> None:
+    """Older ones answer with a 200 and a Refresh header."""
+    server.answers("/x", http.content(words, "text/plain", Refresh="3; url=http://rm2:8088/"))
+    assert failure(reader.json(server.url + "/x", follow=True)) is Failure.STANDBY
+
+
+def test_what_to_do_is_said_with_the_failure(server: FakeHttp, reader: HttpReader) -> None:
+    server.answers("/x", http.status(401, NEGOTIATE))
+    kerberos = reader.json(server.url + "/x")
+    assert isinstance(kerberos, Failed) and "SPNEGO" in kerberos.detail and "status 401" in kerberos.detail
+
+
+def test_https_with_the_clusters_own_authority_needs_its_file(authority: Authority) -> None:
+    with FakeHttp(tls=authority.context()) as server:
+        server.answers("/x", http.value("safe"))
+        assert server.url.startswith("https://127.0.0.1:")
+        for reader, safe in (
+            (HttpReader(10.0), False),
+            (HttpReader(10.0, ca_file=authority.file), True),
+            (HttpReader(10.0, verify_tls=False), True),
+        ):
+            answer = reader.json(server.url + "/x")
+            assert (answer == "safe") is safe
+            if not safe:
+                assert isinstance(answer, Failed) and answer.failure is Failure.TLS and "ca_file" in answer.detail
+            reader.close()
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no certificate"])
+def test_an_authority_file_that_cannot_be_used_is_a_tls_fault(
+    authority: Authority, tmp_path: Path, content: bytes | None
+) -> None:
+    file = tmp_path / "ca.pem"
+    if content is not None:
+        file.write_bytes(content)
+    with FakeHttp(tls=authority.context()) as server:
+        assert failure(HttpReader(10.0, ca_file=file).json(server.url + "/x")) is Failure.TLS
+
+
+def test_a_redirect_away_from_tls_is_not_followed(server: FakeHttp, authority: Authority) -> None:
+    server.answers("/ws", http.value("in the clear"))
+    with FakeHttp(tls=authority.context()) as secure:
+        secure.answers("/ws", http.status(307, {"Location": server.url + "/ws"}))
+        reader = HttpReader(10.0, ca_file=authority.file)
+        assert failure(reader.json(secure.url + "/ws", follow=True)) is Failure.REDIRECTED
+        assert server.requests == []
 
 
 def test_proxies_and_credentials_of_the_environment_are_not_used(server: FakeHttp) -> None:

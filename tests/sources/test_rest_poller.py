@@ -18,6 +18,7 @@ from agent.telemetry import Telemetry
 from agent.wire import yarn
 from tests.fakes import http
 from tests.fakes.http import FakeHttp
+from tests.fakes.tls import Authority
 
 DATA = Path(__file__).parents[1] / "data"
 
@@ -50,6 +51,7 @@ class SteppedClock:
 @pytest.fixture
 def server() -> Iterator[FakeHttp]:
     with FakeHttp() as server:
+        server.answers("/ws/v1/cluster/info", http.value({"clusterInfo": {"haState": "ACTIVE"}}))
         server.answers("/ws/v1/cluster/metrics", http.value(load("yarn/metrics_3.3")))
         server.answers("/ws/v1/cluster/nodes", http.value(load("yarn/nodes")))
         server.answers("/ws/v1/cluster/apps", http.value(load("yarn/apps")))
@@ -84,11 +86,13 @@ def until(true: Callable[[], bool], patience_s: float = 30.0) -> None:
 def test_yarn_is_one_reading_as_old_as_its_first_question(server: FakeHttp) -> None:
     (reading,) = Rig(yarn_poll(server.url + "/")).poll()
     assert isinstance(reading, ClusterReading)
-    assert (reading.at, reading.memory_total_mb, reading.containers_pending) == (1001.0, 24576, 3)
+    assert (reading.at, reading.memory_total_mb, reading.containers_pending) == (1002.0, 24576, 3)
     assert reading.nodes is not None and len(reading.nodes) == 5
     assert reading.applications is not None and len(reading.applications) == 3
     asked = "/ws/v1/cluster/apps?states=NEW,NEW_SAVING,SUBMITTED,ACCEPTED,RUNNING"
-    assert server.requests == ["/ws/v1/cluster/metrics", "/ws/v1/cluster/nodes", asked]
+    info = "/ws/v1/cluster/info"
+    assert server.requests == [info, "/ws/v1/cluster/metrics", "/ws/v1/cluster/nodes", asked]
+    assert reading.leader
 
 
 @pytest.mark.parametrize(("path", "part"), [("nodes", "nodes"), ("apps", "applications")])
@@ -143,6 +147,91 @@ def test_a_standby_namenode_hands_nothing_over(server: FakeHttp) -> None:
     assert rig.poll() == [] and rig.errors() == {"PollErrors.it.malformed": 1}
 
 
+# --- high availability
+
+
+METRICS, NODES, APPS = (f"/ws/v1/cluster/{part}" for part in ("metrics", "nodes", "apps"))
+APPS_QUERY = "?states=NEW,NEW_SAVING,SUBMITTED,ACCEPTED,RUNNING"
+STANDBY_TEXT = http.content(b"This is standby RM. There is no active one.\n", "text/plain", Refresh="3; url=/x")
+
+
+def stands_by(server: FakeHttp, active: str | None) -> None:
+    """As RMWebAppFilter does: it tells of itself and sends everything else on to the active one, if it knows it."""
+    server.answers("/ws/v1/cluster/info", http.value({"clusterInfo": {"haState": "STANDBY", "state": "STARTED"}}))
+    for path, query in ((METRICS, ""), (NODES, ""), (APPS, APPS_QUERY)):
+        sent_on = http.status(307, {"Location": f"{active}{path}{query}"})
+        server.answers(path, STANDBY_TEXT if active is None else sent_on)
+
+
+def test_a_standby_is_left_for_the_active_one_and_the_reading_says_that_it_is_no_leaders(server: FakeHttp) -> None:
+    with FakeHttp() as local:
+        stands_by(local, server.url)
+        rig = Rig(yarn_poll(local.url))
+        (reading,) = rig.poll()
+        assert (reading.leader, reading.memory_total_mb, len(reading.nodes), len(reading.applications)) == (
+            False,
+            24576,
+            5,
+            3,
+        )
+        assert rig.errors() == {}
+
+
+def test_of_several_addresses_the_first_that_answers_is_taken(server: FakeHttp) -> None:
+    with FakeHttp() as local, FakeHttp() as broken:
+        stands_by(local, None)
+        (reading,) = Rig(yarn_poll(local.url, (broken.url, server.url))).poll()
+        assert (reading.leader, reading.memory_total_mb) == (False, 24576)
+
+
+@pytest.mark.parametrize("active", [None, "http://127.0.0.1:1"])
+def test_a_standby_without_an_active_one_tells_only_that_it_does_not_lead(active: str | None) -> None:
+    """So an agent beside it does not act on an older reading, of the time when it led."""
+    with FakeHttp() as local:
+        stands_by(local, active)
+        rig = Rig(yarn_poll(local.url))
+        (reading,) = rig.poll()
+        assert (reading.leader, reading.memory_total_mb, reading.nodes, reading.applications) == (False, 0, None, None)
+        assert set(rig.errors()) == {f"PollErrors.it.{'standby' if active is None else 'unreachable'}"}
+
+
+def test_a_resource_manager_that_does_not_answer_does_not_lead(server: FakeHttp) -> None:
+    (reading,) = Rig(yarn_poll("http://127.0.0.1:1", (server.url,))).poll()
+    assert not reading.leader and reading.memory_total_mb == 24576
+    assert Rig(yarn_poll("http://127.0.0.1:1")).poll() == []
+
+
+def test_a_resource_manager_that_does_not_tell_its_standing_and_answers_leads(server: FakeHttp) -> None:
+    server.answers("/ws/v1/cluster/info", http.status(404))
+    (reading,) = Rig(yarn_poll(server.url)).poll()
+    assert reading.leader
+
+
+def test_the_active_one_of_several_namenodes_is_found_and_then_asked_first(server: FakeHttp) -> None:
+    with FakeHttp() as first:
+        first.answers("/jmx", http.value(load("hdfs/standby")))
+        server.answers("/jmx", http.value(load("hdfs/active")))
+        rig = Rig(hdfs_poll(first.url, (server.url,)))
+        assert [len(rig.poll()) for _ in range(3)] == [1, 1, 1]
+        assert len(first.requests) == 1
+        first.answers("/jmx", http.value(load("hdfs/active")))
+        server.answers("/jmx", http.value(load("hdfs/standby")))
+        assert len(rig.poll()) == 1, "after a failover"
+        server.answers("/jmx", http.value(load("hdfs/active")))
+
+
+def test_a_poller_reads_over_tls_with_the_authority_of_its_settings(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    with FakeHttp(tls=authority.context()) as secure:
+        secure.answers("/jmx", http.value(load("hdfs/active")))
+        for told, count in ((authority.file, 1), (None, 0)):
+            kept, telemetry = Kept(), Telemetry()
+            settings = RestSettings(url=secure.url, ca_file=told)
+            RestPoller("hdfs", settings, hdfs_poll(secure.url), kept, SteppedClock(), telemetry).poll_once()
+            assert len(kept.readings) == count
+        assert telemetry.counts()["PollErrors.hdfs.tls"] == 1
+
+
 class Running:
     """A poller that runs in a thread, as in the agent."""
 
@@ -192,9 +281,9 @@ def test_stop_is_not_held_up_by_an_endpoint_that_hangs(server: FakeHttp) -> None
     server.answers("/ws/v1/cluster/metrics", http.hangs)
     rig = Rig(yarn_poll(server.url), timeout_s=0.5)
     running = Running(rig)
-    until(lambda: len(server.requests) >= 1)
+    until(lambda: len(server.requests) >= 2)
     assert running.end() < 10
-    assert set(server.requests) == {"/ws/v1/cluster/metrics"}
+    assert set(server.requests) == {"/ws/v1/cluster/info", "/ws/v1/cluster/metrics"}
     assert rig.kept.readings == []
 
 
@@ -211,7 +300,7 @@ def test_after_stop_nothing_more_is_asked_and_no_half_reading_handed_over(server
     running = Running(rig, stop)
     assert asked.wait(30)
     running.end()
-    assert server.requests == ["/ws/v1/cluster/metrics"]
+    assert server.requests == ["/ws/v1/cluster/info", "/ws/v1/cluster/metrics"]
     assert rig.kept.readings == []
 
 

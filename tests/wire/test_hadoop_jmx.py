@@ -28,6 +28,13 @@ def test_a_standby_namenode_is_refused() -> None:
     assert hadoop_jmx.hdfs(load("standby"), 3.0) == Malformed("jmx: not active")
 
 
+@pytest.mark.parametrize(("state", "refused"), [("active", False), ("standby", True), ("observer", True)])
+def test_the_status_beside_the_figures_counts_too(state: str, refused: bool) -> None:
+    body = load("active")
+    body["beans"].append({"name": hadoop_jmx.STATUS, "State": state})
+    assert isinstance(hadoop_jmx.hdfs(body, 3.0), Malformed) is refused
+
+
 def test_a_namenode_that_tells_no_state_has_no_standby() -> None:
     body = load("active")
     del body["beans"][0]["tag.HAState"]

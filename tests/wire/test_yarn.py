@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.domain.readings import ClusterManager, ClusterReading
+from agent.domain.readings import ClusterManager, ClusterReading, ContainerAsk, NodeCounts
 from agent.wire import yarn
 from agent.wire.json_fields import Malformed
 
@@ -38,6 +38,15 @@ def test_memory_is_that_of_all_partitions_and_what_is_not_reported_is_none(
         memory_available_mb=available,
         memory_pending_mb=pending,
         containers_pending=3,
+        containers_reserved=1,
+        cores_pending=None if pending is None else 3,
+        node_counts=NodeCounts(
+            active=3,
+            unhealthy=0,
+            lost=1,
+            decommissioning=0 if "decommissioningNodes" in load(body)["clusterMetrics"] else None,
+            decommissioned=0,
+        ),
     )
 
 
@@ -132,13 +141,129 @@ def test_one_bad_application_spoils_the_list() -> None:
     assert yarn.applications(body, 0.0) == Malformed("apps: state")
 
 
+def test_nodes_tell_what_is_free_in_memory_and_cores_and_their_partition() -> None:
+    body = load("nodes")
+    for record, label in zip(body["nodes"]["node"], (["CORE"], "CORE", [], None, [""]), strict=True):
+        record["nodeLabels"] = label
+    body["nodes"]["node"][0]["availableVirtualCores"] = -3
+    del body["nodes"]["node"][1]["availableVirtualCores"]
+    nodes = yarn.nodes(body, 0.0)
+    assert isinstance(nodes, tuple)
+    assert [(n.memory_free_mb, n.cores_available, n.label) for n in nodes] == [
+        (0, -3, "CORE"),
+        (8192, None, "CORE"),
+        (0, 4, ""),
+        (0, 4, ""),
+        (0, 0, ""),
+    ], "a node that takes no work has nothing free, whatever it reports"
+
+
+def test_applications_tell_their_kind_containers_and_where_their_master_runs() -> None:
+    apps = yarn.applications(load("apps"), 0.0)
+    assert isinstance(apps, tuple)
+    assert [(a.kind, a.containers, a.cores_used, a.master_host) for a in apps] == [
+        ("SPARK", 2, 1, "ip-10-0-0-11.ec2.internal"),
+        ("SPARK", None, 1, None),
+        ("TEZ", 2, 1, None),
+    ]
+    assert [a.asks for a in apps] == [None, None, None], "this release does not tell"
+
+
+def request(**changed: Any) -> dict[str, Any]:
+    told = {
+        "priority": 1,
+        "resourceName": "*",
+        "capability": {"memory": 4505, "vCores": 2},
+        "numContainers": 3,
+        "relaxLocality": True,
+        "nodeLabelExpression": "",
+    }
+    return told | changed
+
+
+ASK = ContainerAsk(memory_mb=4505, cores=2, label="", count=3)
+
+
+@pytest.mark.parametrize(
+    ("requests", "asks"),
+    [
+        ([], ()),
+        ([request()], (ASK,)),
+        (request(), (ASK,)),
+        ([request(resourceName="/default-rack"), request(), request(resourceName="host-1")], (ASK,)),
+        ([request(numContainers=0)], ()),
+        ([request(nodeLabelExpression="CORE")], (ContainerAsk(memory_mb=4505, cores=2, label="CORE", count=3),)),
+        ([request(capability={"memorySize": 4505, "virtualCores": 2})], (ASK,)),
+        ([request(relaxLocality=False)], None),
+        ([request(capability={})], None),
+        ([request(capability={"memory": 0})], None),
+        ([request(numContainers=None)], None),
+        ([request(), 7], None),
+        ("many", None),
+        (None, None),
+    ],
+)
+def test_what_an_application_asks_for_is_told_whole_or_not_at_all(
+    requests: object, asks: tuple[ContainerAsk, ...] | None
+) -> None:
+    body = load("apps")
+    body["apps"]["app"][0]["resourceRequests"] = requests
+    apps = yarn.applications(body, 0.0)
+    assert isinstance(apps, tuple) and apps[0].asks == asks
+
+
+DETAILS = "Details : AM Partition = <DEFAULT_PARTITION>; AM Resource Request = <memory:1024, vCores:1>; "
+
+
+@pytest.mark.parametrize(
+    ("diagnostics", "limit"),
+    [
+        ("", None),
+        ("AM container is launched, waiting for AM container to Register with RM", None),
+        (f"Application is added to the scheduler and is not yet activated. Queue's AM resource limit exceeded.  {DETAILS}",
+         "the queue's share for application masters"),
+        (f"[Sat Nov 21] Application is added to the scheduler. User\u2019s AM resource limit exceeded. {DETAILS}",
+         "the user's share for application masters"),
+        ("(Resource request: <memory:27136, vCores:4> exceeds maximum AM resource allowed).",
+         "the queue's share for application masters"),
+        ("(Resource request: <memory:1, vCores:1> exceeds current queue or its parents maximum resource allowed).",
+         "the queue's maximum"),
+        ("Skipping AM assignment as cluster resource is empty. ", None),
+    ],
+)  # fmt: skip
+def test_a_limit_that_the_scheduler_names_is_told_only_of_what_waits(diagnostics: str, limit: str | None) -> None:
+    body = load("apps")
+    for app in body["apps"]["app"]:
+        app["diagnostics"] = diagnostics
+    apps = yarn.applications(body, 0.0)
+    assert isinstance(apps, tuple)
+    assert [a.limited_by for a in apps] == [None, limit, None]
+
+
+@pytest.mark.parametrize(
+    ("info", "active"),
+    [
+        ({"haState": "ACTIVE", "state": "STARTED"}, True),
+        ({"haState": "STANDBY", "state": "STARTED"}, False),
+        ({"haState": "INITIALIZING"}, False),
+        ({"state": "STARTED"}, True),
+    ],
+)
+def test_a_resource_manager_leads_if_it_is_active_or_knows_no_high_availability(
+    info: dict[str, str], active: bool
+) -> None:
+    standing = yarn.standing({"clusterInfo": info}, 3.0)
+    assert isinstance(standing, yarn.Standing) and standing.active is active and standing.at == 3.0
+    assert yarn.standing({"clusterInfo": None}, 3.0) == Malformed("info: no object")
+
+
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
 ANY_JSON = st.recursive(
     SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.text(max_size=8), inner), max_leaves=8
 )
 METRICS = st.dictionaries(st.sampled_from(sorted(load("metrics_3.3")["clusterMetrics"])), ANY_JSON)
 NODE = st.dictionaries(st.sampled_from(sorted(load("nodes")["nodes"]["node"][0])), ANY_JSON)
-APP = st.dictionaries(st.sampled_from(sorted(load("apps")["apps"]["app"][0])), ANY_JSON)
+APP = st.dictionaries(st.sampled_from([*sorted(load("apps")["apps"]["app"][0]), "resourceRequests"]), ANY_JSON)
 
 
 @given(ANY_JSON | st.fixed_dictionaries({"clusterMetrics": METRICS}))
@@ -155,3 +280,4 @@ def test_metrics_never_raise(value: object) -> None:
 def test_nodes_and_applications_never_raise(value: object) -> None:
     assert isinstance(yarn.nodes(value, 0.0), Malformed | tuple)
     assert isinstance(yarn.applications(value, 0.0), Malformed | tuple)
+    assert isinstance(yarn.standing(value, 0.0), Malformed | yarn.Standing)
