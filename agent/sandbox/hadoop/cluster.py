@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -235,7 +236,7 @@ class HadoopCluster:
     def end_primary(self) -> None:
         """Begin to end the primary's daemons: from then on nothing answers for the cluster."""
         for process in self.primary.values():
-            self._in_background(lambda ended=process: self._processes.kill(ended))
+            self._in_background(partial(self._processes.kill, process))
 
     def stop_resource_manager(self) -> None:
         """SIGKILL; afterwards nothing answers at its address. Nodes and applications wait for it."""
@@ -348,7 +349,7 @@ class HadoopCluster:
         while not self._stopping.wait(VIEW_PERIOD_S):
             self._view = self.read_view()
 
-    def _in_background(self, work: Callable[[], None]) -> None:
+    def _in_background(self, work: Callable[[], object]) -> None:
         threading.Thread(target=work, name="hadoop-end", daemon=True).start()
 
     def _exclude(self, node: Node, timeout_s: int) -> bool:

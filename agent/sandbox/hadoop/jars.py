@@ -1,4 +1,7 @@
-"""Hadoop's jars, fetched once by the ordinary `mvn`. `python -m agent.sandbox.hadoop.jars` fetches them and says where."""
+"""Hadoop's jars, fetched once by the ordinary `mvn`.
+
+`python -m agent.sandbox.hadoop.jars` fetches them and says where they are, or what to do.
+"""
 
 from __future__ import annotations
 

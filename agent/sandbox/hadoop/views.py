@@ -15,7 +15,7 @@ FS_NAME_SYSTEM = "Hadoop:service=NameNode,name=FSNamesystem"
 class NodeView:
     host: str
     state: str
-    """The ResourceManager's word: NEW, RUNNING, UNHEALTHY, DECOMMISSIONING, DECOMMISSIONED, LOST, REBOOTED, SHUTDOWN."""
+    """The ResourceManager's word: one of `NODE_STATES`."""
     containers: int
     memory_used_mb: int
     memory_available_mb: int
