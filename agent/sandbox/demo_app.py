@@ -53,6 +53,14 @@ def task_counts(ui_url: str, app_id: str) -> dict[str, int]:
     return {e["id"]: e["completedTasks"] for e in executors if e["id"] != "driver" and e["completedTasks"] > 0}
 
 
+def write(blobs: Any, folder: str, before: str) -> None:
+    """Save the data in the folder of a file system that Hadoop knows, and remove what the pass before saved."""
+    blobs.saveAsPickleFile(folder)
+    jvm = blobs.context._jvm
+    path = jvm.org.apache.hadoop.fs.Path(before)
+    path.getFileSystem(blobs.context._jsc.hadoopConfiguration()).delete(path, True)
+
+
 def run(spark: Any, options: argparse.Namespace) -> dict[str, Any]:
     from pyspark import StorageLevel
 
@@ -69,6 +77,8 @@ def run(spark: Any, options: argparse.Namespace) -> dict[str, Any]:
         sums = blobs.mapValues(fingerprint).reduceByKey(lambda left, right: left + right, 4).collect()
         checksum = sum((key + 1) * value for key, value in sums)
         passes, wrong = passes + 1, wrong + (checksum != expected)
+        if options.write_to is not None:
+            write(blobs, f"{options.write_to}/pass-{passes}", f"{options.write_to}/pass-{passes - 1}")
         tasks = task_counts(context.uiWebUrl, context.applicationId) or tasks
         now = time.monotonic()
         print(f"pass {passes}: checksum {checksum:x}, tasks by executor {tasks}", flush=True)
@@ -100,6 +110,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--executors", type=int, default=2, help="executors that must have finished tasks")
     parser.add_argument("--then-s", type=float, default=10.0)
     parser.add_argument("--at-most-s", type=float, default=120.0)
+    parser.add_argument("--write-to", default=None, help="URL of a folder to save the data in at every pass")
     parser.add_argument(
         "--end-file", type=Path, default=None, help="once this file exists the present pass is the last"
     )

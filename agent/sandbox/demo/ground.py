@@ -41,6 +41,10 @@ class Ground(Protocol):
     def sources(self) -> SourcesSettings:
         """What the agent polls here."""
 
+    @property
+    def name_node_url(self) -> str | None:
+        """Where HDFS's NameNode answers; None when there is no HDFS."""
+
     def submit_command(self, settings: Mapping[str, str], arguments: Sequence[str]) -> list[str]:
         """The step's command: `spark-submit` of the demo's application."""
 
@@ -56,6 +60,7 @@ class Standalone:
 
     cluster: StandaloneCluster
     host: NodeHost
+    name_node_url: str | None = None
 
     @property
     def described(self) -> str:

@@ -128,13 +128,14 @@ def _with_cluster(
         changes=ChangeTeller(narrator, low),
     )
     narrator.say("set-up", f"tidemark run --config {file}")
+    story = stages.story(low, settings.fleet.min_capacity_units, plan, hdfs=ground.name_node_url is not None)
     with _agent(file, folder / "agent.log") as agent:
-        passed, missing = watch.follow(stages.story(low, settings.fleet.min_capacity_units, plan), agent)
+        passed, missing = watch.follow(story, agent)
     page = folder / "report.html"
     report.write(
         report.Report(
             began=began,
-            stages=stages.story(low, settings.fleet.min_capacity_units, plan),
+            stages=story,
             passed=passed,
             marks=watch.journal.marks,
             seen=watch.witness.seen,

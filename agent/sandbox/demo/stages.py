@@ -71,6 +71,13 @@ def task_executors_work(seen: Seen) -> str | None:
     return f"Spark has finished {done} task(s) on {len(working)} executor(s) of the task fleet"
 
 
+def hdfs_is_loaded(seen: Seen) -> str | None:
+    published = max(seen.total_load.values(), default=0)
+    if published == 0 or seen.name_node_load == 0:
+        return None
+    return f"CloudWatch has HdfsTotalLoad up to {published:.0f}, the NameNode told up to {seen.name_node_load}"
+
+
 def job_ends(seen: Seen) -> str | None:
     return "EMR has the step COMPLETED" if seen.step_state == "COMPLETED" else None
 
@@ -94,14 +101,16 @@ def cluster_is_terminated(seen: Seen) -> str | None:
     return "EMR has the cluster TERMINATED, by USER_REQUEST"
 
 
-def story(memory_low_percent: float, min_units: int, plan: Plan) -> tuple[Stage, ...]:
-    """The stages in their order."""
+def story(memory_low_percent: float, min_units: int, plan: Plan, *, hdfs: bool) -> tuple[Stage, ...]:
+    """The stages in their order; with HDFS its load is one of them."""
+    transfers = (Stage("the job's HDFS transfers reach CloudWatch", hdfs_is_loaded, plan.patience_s),) if hdfs else ()
     return (
         Stage("Spark's JVM metrics reach CloudWatch", metrics_arrive, plan.patience_s),
         Stage("available memory falls under the threshold", memory_falls(memory_low_percent), plan.patience_s),
         Stage("the task fleet's target grows", fleet_grows(min_units), plan.patience_s),
         Stage("spot capacity is provisioned", spot_is_provisioned, plan.patience_s),
         Stage("real Spark workers take work", task_executors_work, plan.patience_s),
+        *transfers,
         Stage("the job ends", job_ends, plan.job_s + plan.patience_s),
         Stage("the task fleet shrinks", fleet_shrinks(min_units), plan.patience_s),
         Stage("the idle cluster is terminated", cluster_is_terminated, plan.patience_s),

@@ -13,6 +13,7 @@ import requests
 
 from agent.aws.errors import AWS_ERRORS
 from agent.sandbox.demo.ground import Ground, read_json
+from agent.wire import hadoop_jmx
 
 NAMESPACE = "Tidemark"
 EMR_EVERY = 5
@@ -44,6 +45,10 @@ class Seen:
     """JvmHeapUsed (Maximum over executors, bytes), read back from CloudWatch."""
     heap_executors: float = 0
     """The most samples in one period of JvmHeapUsed: how many executors reported."""
+    total_load: dict[float, float] = field(default_factory=dict)
+    """HdfsTotalLoad (Maximum), read back from CloudWatch."""
+    name_node_load: int = 0
+    """The highest TotalLoad that the NameNode itself told."""
     fleet: list[FleetSight] = field(default_factory=list)
     spot_bought: int = 0
     on_demand_bought: int = 0
@@ -120,6 +125,12 @@ class Witness:
         for point in self._statistics("JvmHeapUsed", "Maximum"):
             self.seen.heap_used[point["Timestamp"].timestamp()] = point["Maximum"]
             self.seen.heap_executors = max(self.seen.heap_executors, point["SampleCount"])
+
+        if self._ground.name_node_url is not None:
+            for point in self._statistics("HdfsTotalLoad", "Maximum"):
+                self.seen.total_load[point["Timestamp"].timestamp()] = point["Maximum"]
+            bean = read_json(self._ground.name_node_url + hadoop_jmx.PATH)["beans"][0]
+            self.seen.name_node_load = max(self.seen.name_node_load, bean["TotalLoad"])
 
     def _statistics(self, metric: str, statistic: str) -> list[dict[str, Any]]:
         answer = self._cloudwatch.get_metric_statistics(
