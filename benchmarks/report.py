@@ -17,6 +17,7 @@ class Lap:
     def __init__(self, progress: rich.progress.Progress, name: str, steps: int) -> None:
         self._progress = progress
         self._name = name
+        self._steps = steps
         self._task = progress.add_task(name, total=steps)
         self._began = 0
 
@@ -24,6 +25,8 @@ class Lap:
         """What begins now; the step before it is done."""
         self._progress.update(self._task, completed=self._began, description=f"{self._name}: {what}")
         self._began += 1
+        if not self._progress.console.is_terminal:
+            self._progress.console.print(f"{self._name} {self._began}/{self._steps}: {what}", style="dim")
 
 
 class Progress:

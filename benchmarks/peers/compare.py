@@ -39,7 +39,7 @@ PEERS: tuple[Callable[[], Peer], ...] = (
 )
 
 EXECUTORS = 1000
-LEAST_LINES = 2_000_000
+LEAST_LINES = 2_400_000
 COUNTED_S = 10.0
 """Counters may lag: some are published once a second."""
 
@@ -138,7 +138,8 @@ def _measurer(peer: Peer, folder: Path, load: Load) -> Callable[[], Figure]:
     sender = Sender(folder, ingest.SENDER_CORE)
 
     def measure() -> Figure:
-        figure, seconds = _measured(peer, sender, load, 0.0)
+        paced_s = len(load.senders) / peer.reports_per_s if peer.reports_per_s else 0.0
+        figure, seconds = _measured(peer, sender, load, paced_s)
         if figure.lost:
             figure, _ = _measured(peer, sender, load, 2 * seconds / load.rounds)
         return figure

@@ -15,7 +15,7 @@ from benchmarks.peers.peer import Wire
 
 SIZES = (40, 80, 120, 160, 190)
 SEND_LIMIT_S = 600.0
-WATCH_S = 0.1
+WATCH_S = 0.25
 
 
 @dataclass(frozen=True, slots=True)

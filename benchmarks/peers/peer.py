@@ -35,6 +35,8 @@ class Peer(ABC):
     """With a line, in a few words."""
     wire: Wire = Wire.GRAPHITE
     version: str = ""
+    reports_per_s: float = 0.0
+    """So many are sent; 0: as many as it takes. Who connects while an accept queue is full waits a second or more."""
 
     @abstractmethod
     def obtain(self) -> None:

@@ -20,7 +20,9 @@ START_S = 60.0
 STANDSTILL = 0.03
 """Of a core: a server that uses less has nothing left to do but its own clockwork."""
 STANDSTILL_S = 0.5
-SETTLE_S = 20.0
+QUIET_POLLS = 3
+"""In a row: on a busy machine a server may stand still for a moment and not be done."""
+SETTLE_S = 30.0
 
 
 class Server:
@@ -39,12 +41,12 @@ class Server:
         """Wait until it does nothing more, at most SETTLE_S; `watch` is called meanwhile."""
         end = time.monotonic() + SETTLE_S
         before = self.cpu_s()
-        while time.monotonic() < end:
+        quiet = 0
+        while quiet < QUIET_POLLS and time.monotonic() < end:
             time.sleep(STANDSTILL_S)
             watch()
             now = self.cpu_s()
-            if now - before < STANDSTILL * STANDSTILL_S:
-                return
+            quiet = quiet + 1 if now - before < STANDSTILL * STANDSTILL_S else 0
             before = now
 
     def _family(self) -> list[psutil.Process]:

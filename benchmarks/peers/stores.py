@@ -50,7 +50,7 @@ class CarbonRelay(Peer):
     def command(self, place: Place) -> list[str]:
         settings = place.folder / "relay.conf"
         settings.write_text(_RELAY.format(port=place.port, folder=place.folder))
-        return [str(self._program), "-w", "1", "-f", str(settings)]
+        return [str(self._program), "-w", "1", "-B", "4096", "-f", str(settings)]
 
     def handled(self, place: Place) -> int:
         """Its own statistics are lines too, but the rules keep those apart: only the load is blackholed."""
