@@ -23,7 +23,7 @@ from agent.aws.identity import identify
 from agent.control import Controller, Outside
 from agent.domain.decisions import Hold
 from agent.domain.observation import Evidence
-from agent.domain.ports import Notifier
+from agent.domain.ports import Notifier, Probe
 from agent.domain.readings import ClusterReading
 from agent.domain.signals import Signal
 from agent.domain.turns import Turn
@@ -34,6 +34,7 @@ from agent.policy import reasons
 from agent.policy.guards import GUARDS
 from agent.settings import AwsSettings, RestSettings, Settings, SettingsError, SettingsFault
 from agent.settings_check import load_checked
+from agent.sightings import Sightings
 from agent.sinks import SINKS, BuiltSink, SinkParts
 from agent.sinks.notices import LogNotifier, SnsNotifier
 from agent.sources import probes
@@ -51,7 +52,7 @@ LISTENER_LIMIT_S = 5.0
 LOOP_LIMIT_S = 120.0
 """For loops that wait for nothing but a bounded poll or a file."""
 
-AWS_CALLS_A_TURN = 12
+AWS_CALLS_A_TURN = 16
 """More than a turn makes: both views, what is read afresh, the act itself."""
 BOTOCORE_BACKOFF_S = 20.0
 """The longest pause between two attempts (botocore, standard retry mode)."""
@@ -80,6 +81,7 @@ class App:
         self._manager = self._manager_poller("manager")
         self._controller = self._build_controller()
         self._last_hold: tuple[str, ...] = ()
+        self._sightings = Sightings(settings)
 
     def start(self, loops: Loops) -> None:
         """Bind the listener and start every loop. Raises OSError when the port is taken."""
@@ -113,8 +115,10 @@ class App:
     def stop(self, loops: Loops, deadline_s: float) -> None:
         """Stop every loop, then ship what the last period has so far."""
         end = time.monotonic() + deadline_s
-        loops.stop(deadline_s / 2)
+        # the port first: nobody reads from it any more
+        loops.stop(deadline_s / 4, first="listener")
         self._listener.close()
+        loops.stop(deadline_s / 2)
         self._ship()
         for built in self._sinks.values():
             built.sink.close(max(0.0, end - time.monotonic()))
@@ -142,6 +146,7 @@ class App:
 
     def _tell(self, turn: Turn) -> None:
         """Log every decision that acts, and a hold when its reasons have changed."""
+        self._sightings.look(turn.observation)
         decision = turn.decision
         because = reasons.text(decision.because)
         if isinstance(decision, Hold):
@@ -174,6 +179,21 @@ class App:
         snapshot = self._sensed.snapshot
         return probes.tasks((instance.values for instance in snapshot.instances), snapshot.at)
 
+    def _reports(self) -> tuple[ClusterReading | None, list[probes.Report]]:
+        if self._sensed is None:
+            return None, []
+        jvms = self._sensed.snapshot.instances
+        return self._sensed.reading, [
+            probes.Report(one.role, one.app, one.id, one.last_seen, one.values) for one in jvms
+        ]
+
+    def _probes(self) -> tuple[Probe, ...]:
+        idle = self._settings.idle
+        always = (IsBusyFile(idle.isbusy_path, idle.after_s, self._clock), self._tasks)
+        if idle.unused_application_after_s is None:
+            return always
+        return (*always, probes.AtRest(self._reports, self._clock))
+
     def _build_controller(self) -> Controller:
         settings = self._settings
         emr = self._clients.emr
@@ -183,7 +203,7 @@ class App:
             ask_manager=self._manager.poll_once,
             fleet=hands.fleet_reader,
             cluster=hands.cluster_reader,
-            probes=(IsBusyFile(settings.idle.isbusy_path, settings.idle.after_s, self._clock), self._tasks),
+            probes=self._probes(),
             steps=StepsProbe(emr, self._cluster_id, self._clock),
             resizer=hands.fleet,
             ender=hands.cluster,
@@ -258,7 +278,7 @@ def main(argv: list[str]) -> int:
     _die_with_parent()
     path, beats = Path(argv[0]), int(argv[1])
     stopping = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: stopping.set())
     try:
         settings = load_checked(path)

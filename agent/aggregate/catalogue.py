@@ -25,6 +25,39 @@ _CLUSTER = (
     Metric(
         "ContainersPending", Unit.COUNT, Over.CLUSTER, Aggregation.LAST, "Containers that are asked for and not given."
     ),
+    Metric(
+        "ExecutorSlotsFree",
+        Unit.COUNT,
+        Over.CLUSTER,
+        Aggregation.LAST,
+        "Executor containers that really fit in what each node has free, over all nodes that still take work.",
+    ),
+    Metric(
+        "ExecutorSlotMemory",
+        Unit.BYTES,
+        Over.CLUSTER,
+        Aggregation.LAST,
+        "Memory of one such container, from what running applications ask for or hold.",
+    ),
+    Metric(
+        "QueueLimited",
+        Unit.NONE,
+        Over.CLUSTER,
+        Aggregation.LAST,
+        "1 while work waits although all of it fits in what is free, 0 otherwise or where that is not certain.",
+    ),
+    Metric("NodesActive", Unit.COUNT, Over.CLUSTER, Aggregation.LAST, "Nodes that take work."),
+    Metric("NodesUnhealthy", Unit.COUNT, Over.CLUSTER, Aggregation.LAST, "Nodes that their own checks find unfit."),
+    Metric("NodesLost", Unit.COUNT, Over.CLUSTER, Aggregation.LAST, "Nodes that fell silent."),
+    Metric("NodesDecommissioning", Unit.COUNT, Over.CLUSTER, Aggregation.LAST, "Nodes that drain."),
+    Metric("NodesDecommissioned", Unit.COUNT, Over.CLUSTER, Aggregation.LAST, "Nodes that have drained and left."),
+    Metric(
+        "AppMastersOnTaskNodes",
+        Unit.COUNT,
+        Over.CLUSTER,
+        Aggregation.LAST,
+        "Applications whose master runs on task capacity, where a spot interruption or a scale in ends it.",
+    ),
     Metric("AppsRunning", Unit.COUNT, Over.CLUSTER, Aggregation.LAST, "Applications that run."),
     Metric("AppsPending", Unit.COUNT, Over.CLUSTER, Aggregation.LAST, "Applications that wait to run."),
     Metric(

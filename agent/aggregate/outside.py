@@ -8,14 +8,15 @@ from agent.aggregate.catalogue import METRICS, Aggregation, Over
 from agent.aggregate.growth import counted
 from agent.aggregate.snapshot import Snapshot
 from agent.domain.fleets import Fleet
-from agent.domain.readings import Application, ClusterReading
+from agent.domain.readings import Application, ClusterManager, ClusterReading, NodeCounts
+from agent.domain.slots import executor_size, free_slots
+from agent.domain.waiting import PENDING, masters_on_task_nodes, queue_limited
 
 Figures = dict[str, Iterable[float | None]]
 
 MEBIBYTE = 1024 * 1024
 RUNNING = frozenset({"RUNNING", "FINISHING"})
 """YARN's YarnApplicationState where work goes on, and the standalone master's word for it."""
-PENDING = frozenset({"NEW", "NEW_SAVING", "SUBMITTED", "ACCEPTED", "WAITING"})
 
 COUNTED = tuple(
     metric.name for metric in METRICS if metric.over is Over.AGENT and metric.aggregation is Aggregation.DELTA
@@ -23,13 +24,16 @@ COUNTED = tuple(
 
 
 def cluster_figures(now: Snapshot) -> Figures:
-    return {**_memory(now.cluster), **_applications(now.cluster), **_hdfs(now)}
+    reading = now.cluster
+    return {**_memory(reading), **_slots(reading), **_nodes(reading), **_applications(reading), **_hdfs(now)}
 
 
-def fleet_figures(fleet: Fleet | None) -> Figures:
+def fleet_figures(fleet: Fleet | None, reading: ClusterReading | None) -> Figures:
+    masters = masters_on_task_nodes(reading, fleet)
     if fleet is None:
         return {}
     return {
+        "AppMastersOnTaskNodes": [None if masters is None else float(len(masters))],
         "TaskFleetTarget": [float(fleet.target)],
         "TaskFleetProvisioned": [float(fleet.provisioned)],
         "TaskFleetShortfall": [float(fleet.shortfall)],
@@ -62,7 +66,7 @@ def agent_figures(now: Snapshot, before: Snapshot | None, idle: bool | None) -> 
 
 
 def _memory(reading: ClusterReading | None) -> Figures:
-    if reading is None:
+    if reading is None or (not reading.leader and reading.memory_total_mb == 0):
         return {}
     total, available, pending = reading.memory_total_mb, reading.memory_available_mb, reading.memory_pending_mb
     return {
@@ -72,6 +76,36 @@ def _memory(reading: ClusterReading | None) -> Figures:
         "MemoryPending": [None if pending is None else pending * MEBIBYTE],
         "ContainersPending": [None if reading.containers_pending is None else float(reading.containers_pending)],
     }
+
+
+def _slots(reading: ClusterReading | None) -> Figures:
+    """Executor slots, where it is told what fills one; and whether what waits would fit."""
+    if reading is None or reading.nodes is None or reading.applications is None:
+        return {}
+    figures: Figures = {}
+    if reading.manager is ClusterManager.YARN:
+        figures["QueueLimited"] = [float(queue_limited(reading) is not None)]
+    size = executor_size(reading)
+    if size is not None:
+        figures["ExecutorSlotMemory"] = [size.memory_mb * MEBIBYTE]
+        figures["ExecutorSlotsFree"] = [float(free_slots(reading.nodes, size))]
+    return figures
+
+
+def _nodes(reading: ClusterReading | None) -> Figures:
+    """A standalone master counts no states, but lists its workers."""
+    if reading is None:
+        return {}
+    counts, nodes = reading.node_counts or NodeCounts(), reading.nodes
+    active = counts.active if nodes is None or counts.active is not None else sum(node.alive for node in nodes)
+    states = {
+        "NodesActive": active,
+        "NodesUnhealthy": counts.unhealthy,
+        "NodesLost": counts.lost,
+        "NodesDecommissioning": counts.decommissioning,
+        "NodesDecommissioned": counts.decommissioned,
+    }
+    return {name: [None if number is None else float(number)] for name, number in states.items()}
 
 
 def _applications(reading: ClusterReading | None) -> Figures:

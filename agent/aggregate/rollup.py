@@ -54,7 +54,7 @@ def roll_up(now: Snapshot, before: Snapshot | None, *, fleet: Fleet | None, idle
         **application_figures(now, before),
         **_daemon_figures(now),
         **cluster_figures(now),
-        **fleet_figures(fleet),
+        **fleet_figures(fleet, now.cluster),
         **node_figures(now),
         **agent_figures(now, before, idle),
     }

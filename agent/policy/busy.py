@@ -11,8 +11,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from agent.domain.observation import Evidence, Observation
+from agent.domain.readings import Application
 from agent.policy.freshness import blindness, stale
 from agent.policy.settling import grows, in_flight
+from agent.policy.unused import unused_s
 from agent.settings import Settings
 
 APPLICATIONS = "applications"
@@ -67,10 +69,23 @@ def _applications(observation: Observation, settings: Settings) -> Evidence:
     if reading.applications is None:
         return Evidence(probe=APPLICATIONS, busy=True, detail="the cluster manager did not tell", at=reading.at)
     if reading.applications:
-        first = reading.applications[0]
-        detail = f"{len(reading.applications)} unfinished, {first.id} is {first.state}"
-        return Evidence(probe=APPLICATIONS, busy=True, detail=detail, at=reading.at)
+        return _unfinished(reading.applications, reading.at, observation, settings)
     return Evidence(probe=APPLICATIONS, busy=False, detail="none unfinished", at=reading.at)
+
+
+def _unfinished(
+    applications: tuple[Application, ...], at: float, observation: Observation, settings: Settings
+) -> Evidence:
+    """Busy, unless every one of them has been unused for as long as the settings ask."""
+    after_s = settings.idle.unused_application_after_s
+    found = {app.id: None if after_s is None else unused_s(app, observation) for app in applications}
+    used = [app for app in applications if (lasted := found[app.id]) is None or lasted < (after_s or 0)]
+    first = (used or applications)[0]
+    detail = f"{len(applications)} unfinished, {first.id} is {first.state}"
+    lasted = found[first.id]
+    if lasted is not None:
+        detail += f" and has held its containers without a task or a job for {lasted:.0f} s of {after_s:g} s"
+    return Evidence(probe=APPLICATIONS, busy=bool(used), detail=detail, at=at)
 
 
 def _resize(observation: Observation, settings: Settings) -> Evidence:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 from agent.domain.decisions import Decision, Hold, Reason, Resize, Terminate
 from agent.domain.observation import Observation
-from agent.policy import busy, limits, settling, work
+from agent.policy import busy, limits, queue, settling, work
 from agent.policy.arbiter import ends_by_deadline
 from agent.policy.cooldown import cooled_down
 from agent.policy.ending import noticed
@@ -48,6 +48,15 @@ def alone(observation: Observation, decision: Decision, _: Settings) -> Decision
     if isinstance(decision, Hold) or foreign is None:
         return decision
     return decision.withheld(Reason(Why.FOREIGN_SCALER, f"a {foreign} acts on this cluster: observing only"))
+
+
+def leading(observation: Observation, decision: Decision, _: Settings) -> Decision:
+    """What the last answer said holds whatever its age: a failover is known only by another answer."""
+    reading = observation.reading
+    if isinstance(decision, Hold) or reading is None or reading.leader:
+        return decision
+    text = "the ResourceManager at the configured address does not lead: the agent beside the active one acts"
+    return decision.withheld(Reason(Why.NOT_LEADER, text))
 
 
 def not_ending(observation: Observation, decision: Decision, _: Settings) -> Decision:
@@ -167,6 +176,7 @@ def nothing_in_flight(observation: Observation, decision: Decision, settings: Se
 GUARDS: tuple[Guard, ...] = (
     cluster_known,  # first: what EMR has not told lately cannot be judged by any guard below
     alone,  # two scalers undo each other; the foreign one was there by somebody's choice
+    leading,  # with several primaries each has an agent, and one of them acts
     not_ending,  # nothing may be asked of a cluster that goes
     cluster_resizable,  # EMR would refuse, and the refusal would cost quota
     fleet_known,  # a resize sends whole targets: made from an old view it would undo someone's change
@@ -174,6 +184,7 @@ GUARDS: tuple[Guard, ...] = (
     not_refused_lately,  # asking again at once wastes a quota that the whole account shares
     own_signal_fresh,  # a rule without its signal asks for nothing
     not_blind,  # without the cluster manager nobody knows what would be taken away
+    queue.useful,  # capacity that the waiting work is not allowed to use is bought in vain
     history_begun,  # what has just begun has not seen enough to take anything away
     no_memory_deaths,  # an executor that is gone frees memory: that is saturation, not relief
     cooled_down,  # after those that do not depend on time, so that their reasons are heard

@@ -9,6 +9,7 @@ from agent.domain.decisions import Decision, Hold, Outcome, Resize, Result, Term
 from agent.domain.fleets import Fleet
 from agent.domain.observation import History, Observation
 from agent.domain.signals import Signal
+from agent.policy import queue, unused
 from agent.policy.busy import busy
 from agent.policy.freshness import Fresh, breaches, look
 from agent.settings import PolicySettings, Settings
@@ -34,6 +35,8 @@ def advance(seen: Observation, settings: Settings) -> History:
         unsettled_since=_unsettled_since(seen.fleet, before, seen.at),
         memory_death_at=seen.at if _death_seen(seen.signals) else before.memory_death_at,
         manager_answered_at=answered,
+        unused_since=unused.advance(replace(seen, history=before), settings),
+        queue_limited_since=queue.limited_since(replace(seen, history=before), settings),
     )
     return replace(history, idle_since=_idle_since(replace(seen, history=history), settings))
 
@@ -77,7 +80,9 @@ def _interrupted(seen: Observation, policy: PolicySettings) -> bool:
 
 
 def _void(history: History) -> History:
-    return replace(history, breaching_since={}, unsettled_since=None, idle_since=None)
+    return replace(
+        history, breaching_since={}, unsettled_since=None, idle_since=None, unused_since={}, queue_limited_since=None
+    )
 
 
 def _not_ahead(history: History, seen: Observation) -> History:

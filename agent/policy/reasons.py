@@ -34,6 +34,7 @@ class Why(StrEnum):
     # what guards add
     CLUSTER_UNKNOWN = "cluster-unknown"
     FOREIGN_SCALER = "foreign-scaler"
+    NOT_LEADER = "not-leader"
     ENDING = "termination-in-progress"
     NOT_RESIZABLE = "cluster-not-resizable"
     FLEET_UNKNOWN = "fleet-unknown"
@@ -43,6 +44,7 @@ class Why(StrEnum):
     REFUSED = "refused-before"
     UNKNOWN_RULE = "unknown-rule"
     BLIND = "blind"
+    QUEUE_LIMITED = "queue-limited"
     MEMORY_DEATHS = "memory-deaths"
     COOLDOWN = "cooldown"
     WORK_UNKNOWN = "running-work-unknown"

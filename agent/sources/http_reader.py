@@ -10,8 +10,8 @@ import time
 from dataclasses import dataclass
 from enum import StrEnum
 from http.client import HTTPResponse
-from typing import Any
 from pathlib import Path
+from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import requests

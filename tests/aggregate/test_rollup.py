@@ -15,8 +15,16 @@ from agent.aggregate.rollup import RollUp, roll_up
 from agent.aggregate.snapshot import Instance, Role, Snapshot
 from agent.aggregate.table import Table
 from agent.domain.datums import Distribution
-from agent.domain.fleets import Collection, Fleet
-from agent.domain.readings import ClusterManager, ClusterReading, HdfsReading, NodeReading
+from agent.domain.fleets import Collection, Fleet, FleetNode
+from agent.domain.readings import (
+    ClusterManager,
+    ClusterNode,
+    ClusterReading,
+    ContainerAsk,
+    HdfsReading,
+    NodeCounts,
+    NodeReading,
+)
 from agent.settings import ListenerSettings
 from agent.telemetry import Telemetry
 from tests.aggregate.snapshots import GIB, application, captured, death, heap, jvm, reports, snapshot
@@ -256,6 +264,61 @@ def test_pending_memory_and_applications_are_published_where_they_are_told() -> 
     assert found["AppsPending"] == one(2)
 
 
+def yarn_node(host: str, free_mb: float, **over: object) -> ClusterNode:
+    fields: dict[str, object] = {"alive": True, "draining": False, "containers": 1}
+    used = 8192 - free_mb
+    told = {"memory_total_mb": 8192, "memory_used_mb": used, "memory_available_mb": free_mb}
+    return ClusterNode(host=host, **(fields | told | over))  # type: ignore[arg-type]
+
+
+def test_fragmentation_shows_beside_free_memory() -> None:
+    """Ten nodes with 3 of 8 GB free each: more than a third is available, and not one executor of 4 GB fits."""
+    asks = (ContainerAsk(memory_mb=4096, cores=1, label="", count=2),)
+    apps = (replace(application("a", "x"), asks=asks),)
+    nodes = tuple(yarn_node(f"n{n}", 3072) for n in range(10))
+    told = reading(memory_total_mb=81920.0, memory_available_mb=30720.0, nodes=nodes, applications=apps)
+    found = rolled(snapshot(cluster=told))
+    assert found["MemoryAvailablePercent"] == one(37.5)
+    assert found["ExecutorSlotsFree"] == one(0)
+    assert found["ExecutorSlotMemory"] == one(4 * GIB)
+
+
+def test_without_a_known_size_there_are_no_slots() -> None:
+    found = rolled(snapshot(cluster=reading(nodes=(yarn_node("a", 8192),), applications=())))
+    assert not {"ExecutorSlotsFree", "ExecutorSlotMemory"} & set(found)
+    assert found["QueueLimited"] == one(0)
+
+
+def test_nodes_are_counted_by_state_as_they_are_told() -> None:
+    counts = NodeCounts(active=3, unhealthy=1, lost=2, decommissioning=4)
+    found = rolled(snapshot(cluster=reading(node_counts=counts)))
+    assert [found[f"Nodes{state}"] for state in ("Active", "Unhealthy", "Lost", "Decommissioning")] == [
+        one(3),
+        one(1),
+        one(2),
+        one(4),
+    ]
+    assert "NodesDecommissioned" not in found
+    workers = (yarn_node("a", 1), yarn_node("b", 1, alive=False))
+    listed = rolled(snapshot(cluster=reading(ClusterManager.STANDALONE, nodes=workers, applications=())))
+    assert listed["NodesActive"] == one(1)
+    assert not {"NodesLost", "QueueLimited"} & set(listed)
+
+
+def test_a_standby_that_tells_nothing_publishes_nothing_of_the_cluster() -> None:
+    assert "MemoryTotal" not in rolled(snapshot(cluster=reading(leader=False, memory_total_mb=0.0)))
+    assert "MemoryTotal" in rolled(snapshot(cluster=reading(leader=False)))
+
+
+def test_application_masters_on_task_nodes_are_counted_where_both_sides_are_told() -> None:
+    apps = tuple(replace(application(name, name), master_host=host) for name, host in (("a", "IP-1"), ("b", "core")))
+    task = replace(fleet(), nodes=(FleetNode(hosts=("10.0.0.1", "ip-1"), units=1),))
+    told = snapshot(cluster=reading(applications=apps))
+    assert roll_up(told, None, fleet=task, idle=None)["AppMastersOnTaskNodes"] == one(1)
+    assert "AppMastersOnTaskNodes" not in roll_up(told, None, fleet=replace(task, nodes=None), idle=None)
+    assert "AppMastersOnTaskNodes" not in roll_up(told, None, fleet=None, idle=None)
+
+
 def test_a_cluster_without_memory_has_no_percent() -> None:
     assert "MemoryAvailablePercent" not in rolled(snapshot(cluster=reading(memory_total_mb=0.0)))
 
@@ -329,7 +392,10 @@ def test_everything_at_once_is_the_whole_catalogue_in_its_order() -> None:
         node = NodeReading(
             at=1.0, cpu_percent=1, memory_used_percent=1, load_1m=1, agent_cpu_percent=1, agent_rss_bytes=1
         )
-        cluster = reading(memory_pending_mb=1.0, containers_pending=1, applications=())
+        cluster = reading(
+            memory_pending_mb=1.0, containers_pending=1, applications=(), nodes=(),
+            node_counts=NodeCounts(active=1, unhealthy=0, lost=0, decommissioning=0, decommissioned=0),
+        )  # fmt: skip
         roles = (Role.EXECUTOR, Role.DRIVER, Role.WORKER, Role.MASTER)
         return snapshot(
             *(jvm(values, role=role, last_seen=last_seen) for role in roles),

@@ -112,6 +112,8 @@ readings = st.builds(
     containers_pending=st.none() | st.integers(0, 9),
     nodes=st.none() | st.lists(nodes, max_size=6).map(tuple),
     applications=st.none() | st.just(()) | st.lists(applications, max_size=2).map(tuple),
+    leader=st.booleans(),
+    containers_reserved=st.none() | st.integers(0, 1),
 )
 RULE_TIMES = st.dictionaries(st.sampled_from(["out", "in", "heap"]), TIMES)
 histories = st.builds(
@@ -131,6 +133,8 @@ histories = st.builds(
     notified_of=MAYBE_TIMES,
     notified_at=MAYBE_TIMES,
     terminate_sent_at=MAYBE_TIMES,
+    unused_since=st.dictionaries(st.just("application_1"), TIMES),
+    queue_limited_since=MAYBE_TIMES,
 )
 calm_histories = st.builds(
     lambda rules, idle_since, noticed: History(

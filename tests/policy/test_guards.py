@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -63,6 +64,8 @@ HELD: list[tuple[str, dict[str, Any], tuple[Decision, ...], Why]] = [
     ("old cluster view", {"cluster": cluster(at=NOW - 901)}, EVERY, Why.CLUSTER_UNKNOWN),
     ("cluster view from a later clock", {"cluster": cluster(at=NOW + 901)}, EVERY, Why.CLUSTER_UNKNOWN),
     ("managed scaling", {"cluster": cluster(foreign_scaler="managed scaling policy")}, EVERY, Why.FOREIGN_SCALER),
+    ("a standby's node", {"reading": reading(leader=False)}, EVERY, Why.NOT_LEADER),
+    ("a standby's node, lately", {"reading": reading(leader=False, at=NOW - 900)}, EVERY, Why.NOT_LEADER),
     ("terminating", {"cluster": cluster(state="TERMINATING")}, EVERY, Why.ENDING),
     ("terminated", {"cluster": cluster(state="TERMINATED_WITH_ERRORS")}, EVERY, Why.ENDING),
     ("end asked for", {"history": history(idle_since=NOW - 9000, terminate_sent_at=NOW - 599)}, EVERY, Why.ENDING),
@@ -189,6 +192,14 @@ def test_with_work_everywhere_nothing_is_scaled_in() -> None:
     told = guarded(seen(reading=reading(tuple(f"task-{n}" for n in range(10)))), SHRINK)
     assert why(told) == [Why.RUNNING_WORK]
     assert isinstance(told, Hold)
+
+
+def test_a_node_with_an_application_master_alone_is_held() -> None:
+    """A master is a container like another: its node is not one of those that may go."""
+    masters = tuple(replace(node(f"task-{n}"), containers=1, memory_used_mb=1408.0) for n in range(8))
+    told = guarded(seen(reading=reading(nodes=(*masters, node("task-8"), node("task-9")))), SHRINK)
+    assert isinstance(told, Resize) and told.target == 8
+    assert why(told) == [Why.RUNNING_WORK]
 
 
 def test_a_node_holds_its_weight() -> None:

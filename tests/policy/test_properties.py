@@ -75,6 +75,13 @@ def test_a_missing_or_stale_view_never_scales_in_or_terminates(
         assert not shrinks_or_ends(decision)
 
 
+@effort(max_examples=200)
+@given(observations, any_settings)
+def test_beside_a_resource_manager_that_does_not_lead_nothing_is_done(seen: Observation, told: Settings) -> None:
+    standby = reading(leader=False) if seen.reading is None else replace(seen.reading, leader=False)
+    assert isinstance(consider(replace(seen, reading=standby), told, GUARDS).decision, Hold)
+
+
 @effort(max_examples=300)
 @given(observations, any_settings, st.none() | OLD)
 def test_missing_or_stale_signals_never_resize_for_a_rule(seen: Observation, told: Settings, age: float | None) -> None:

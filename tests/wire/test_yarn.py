@@ -220,7 +220,7 @@ DETAILS = "Details : AM Partition = <DEFAULT_PARTITION>; AM Resource Request = <
     [
         ("", None),
         ("AM container is launched, waiting for AM container to Register with RM", None),
-        (f"Application is added to the scheduler and is not yet activated. Queue's AM resource limit exceeded.  {DETAILS}",
+        (f"Application is added to the scheduler and is not activated. Queue's AM resource limit exceeded.  {DETAILS}",
          "the queue's share for application masters"),
         (f"[Sat Nov 21] Application is added to the scheduler. User\u2019s AM resource limit exceeded. {DETAILS}",
          "the user's share for application masters"),
