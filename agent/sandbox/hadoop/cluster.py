@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import shlex
+import signal
 import subprocess
 import threading
 import time
@@ -12,6 +15,8 @@ from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+import psutil
 
 from agent.sandbox import java as java_module
 from agent.sandbox.hadoop import conf, daemons, shuffle, views
@@ -264,6 +269,12 @@ class HadoopCluster:
         """`hdfs dfs` with these arguments; its output. Raises HadoopFailed when it does not succeed."""
         return self._run(daemons.FILE_SYSTEM_SHELL, arguments, "dfs")
 
+    def hold_file_open(self, path: str, seconds: int) -> subprocess.Popen[bytes]:
+        """A client that begins to write a file of HDFS and holds it open so long: a transfer in TotalLoad."""
+        put = shlex.join([*self._launcher.command(daemons.FILE_SYSTEM_SHELL, self.conf_folder, 100), "-put", "-", path])
+        script = f"(head -c 2000000 /dev/zero; sleep {seconds}) | {put}"
+        return self.start_process(["/bin/sh", "-c", script], self.environment(), "held-file")
+
     def start_process(
         self, command: Sequence[str], environment: Mapping[str, str], log_name: str
     ) -> subprocess.Popen[bytes]:
@@ -367,7 +378,8 @@ class HadoopCluster:
         deadline = time.monotonic() + timeout_s + AFTER_TIMEOUT_S
         told = let_go = False
         while time.monotonic() < deadline and node.process.poll() is None:
-            told = told or self._exclude(node, int(timeout_s))
+            if not told and (told := self._exclude(node, int(timeout_s))) and self.has_shuffle_service:
+                self._decommission_executors(node)
             view = self.read_view()
             seen = view.node(node.host) if view is not None else None
             if seen is not None and seen.state not in ("RUNNING", "DECOMMISSIONING"):
@@ -378,9 +390,27 @@ class HadoopCluster:
                 return
         self._end(node)
 
+    def _decommission_executors(self, node: Node) -> None:
+        """SIGPWR, Spark's own decommissioning, to the executors that would take it.
+
+        Spark on EMR follows YARN's decommissioning of a node also where there is a shuffle service; Spark as
+        published does not (SPARK-39018).
+        """
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError, OSError):
+                if os.getpgid(process.pid) == node.process.pid and catches(process.pid, signal.SIGPWR):
+                    process.send_signal(signal.SIGPWR)
+
     def _end(self, node: Node) -> None:
         self._processes.end(node.process)
         node._ended.set()
+
+
+def catches(pid: int, number: signal.Signals) -> bool:
+    """Whether the process has a handler for the signal (`SigCgt` in proc(5)); otherwise SIGPWR would end it."""
+    status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+    caught = next((line.split()[1] for line in status.splitlines() if line.startswith("SigCgt:")), "0")
+    return bool(int(caught, 16) >> (number - 1) & 1)
 
 
 def _tail(log: Path, lines: int = 15) -> str:

@@ -57,6 +57,15 @@ def live_data_nodes(url: str) -> int | None:
         return None
 
 
+def total_load(url: str) -> int | None:
+    """The NameNode's sum of its DataNodes' transfers; None when it does not answer."""
+    body = _json(f"{url}/jmx?qry={FS_NAME_SYSTEM}", 5.0)
+    try:
+        return int(body["beans"][0]["TotalLoad"])
+    except (KeyError, IndexError, TypeError, ValueError):
+        return None
+
+
 def _node(body: Any) -> NodeView:
     return NodeView(
         host=body["nodeHostName"],

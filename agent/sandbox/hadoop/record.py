@@ -1,0 +1,189 @@
+"""`python -m agent.sandbox.hadoop.record FOLDER` records what a real ResourceManager and NameNode answer.
+
+Each body becomes `FOLDER/yarn/<moment>/<what>.json` or `FOLDER/hdfs/<moment>/<what>.json`. The moments:
+
+- `empty`: no node, no application; `waiting`: an application and no node for it
+- `running`: a core node and a task node of 1100 MB; the application wants four executors and has room for two
+- `decommissioning`: the task node is being drained; `decommissioned`: it has left
+- `lost`: another task node was killed; `finished`: the application has ended
+- `labels`: the core node carries a label, the task node none; the application's master is on the core node
+- `idle`, `writing` (HDFS): nobody writes; one client holds a file open
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from agent.sandbox import demo_app
+from agent.sandbox.hadoop import views
+from agent.sandbox.hadoop.cluster import HadoopCluster, HadoopFailed, Node
+from agent.sandbox.hadoop.conf import Shape
+from agent.sandbox.hadoop.jars import HadoopMissing
+from agent.sandbox.hadoop.spark import SparkOnYarn
+from agent.sandbox.java import JavaMissing
+from agent.sandbox.spark.conf import SMALL_APPLICATION
+from agent.sandbox.spark.home import SparkMissing
+
+UNFINISHED = "NEW,NEW_SAVING,SUBMITTED,ACCEPTED,RUNNING"
+YARN = {
+    "info": "/ws/v1/cluster/info",
+    "metrics": "/ws/v1/cluster/metrics",
+    "nodes": "/ws/v1/cluster/nodes",
+    "nodes_of_all_states": f"/ws/v1/cluster/nodes?states={views.NODE_STATES}",
+    "apps": f"/ws/v1/cluster/apps?states={UNFINISHED}",
+    "apps_of_all_states": "/ws/v1/cluster/apps",
+    "scheduler": "/ws/v1/cluster/scheduler",
+    "node_labels": "/ws/v1/cluster/get-node-labels",
+}
+HDFS = {
+    "fsnamesystem": f"/jmx?qry={views.FS_NAME_SYSTEM}",
+    "fsnamesystem_state": f"/jmx?qry={views.FS_NAME_SYSTEM}State",
+    "status": "/jmx?qry=Hadoop:service=NameNode,name=NameNodeStatus",
+}
+WANTED = {
+    **SMALL_APPLICATION,
+    "spark.dynamicAllocation.minExecutors": "4",
+    "spark.dynamicAllocation.initialExecutors": "4",
+    "spark.dynamicAllocation.maxExecutors": "4",
+}
+PATIENCE_S = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Recorder:
+    cluster: HadoopCluster
+    folder: Path
+
+    def yarn(self, moment: str) -> None:
+        self._record(self.cluster.resource_manager_url, YARN, self.folder / "yarn" / moment)
+
+    def hdfs(self, moment: str) -> None:
+        self._record(self.cluster.name_node_url, HDFS, self.folder / "hdfs" / moment)
+
+    def _record(self, base: str, paths: dict[str, str], folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, path in paths.items():
+            answer = requests.get(base + path, timeout=10)
+            answer.raise_for_status()
+            text = json.dumps(_anonymous(answer.json()), indent=1)
+            (folder / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+
+
+def record(folder: Path) -> None:
+    """Raises HadoopMissing, JavaMissing, SparkMissing, HadoopFailed, or TimeoutError when a moment does not come."""
+    with tempfile.TemporaryDirectory(prefix="tidemark-record-") as scratch:
+        with HadoopCluster(Path(scratch) / "plain", memory_mb_per_unit=1100) as cluster:
+            _plain(Recorder(cluster, folder), Path(scratch))
+        shape = Shape(core_label=True)
+        with HadoopCluster(Path(scratch) / "labels", memory_mb_per_unit=1100, shape=shape) as cluster:
+            _labels(Recorder(cluster, folder), Path(scratch))
+
+
+def _plain(recorder: Recorder, scratch: Path) -> None:
+    cluster = recorder.cluster
+    recorder.yarn("empty")
+    end = scratch / "end"
+    application = SparkOnYarn(cluster, settings=WANTED).submit(
+        Path(demo_app.__file__), _arguments(scratch, end), log_name="recorded"
+    )
+    _wait(lambda: _apps(cluster, "ACCEPTED") == 1, "an application waits")
+    recorder.yarn("waiting")
+    core, task = cluster.add_node(core=True), cluster.add_node()
+    _wait(lambda: _containers(cluster, core) == 2 and _containers(cluster, task) == 1, "two executors run")
+    recorder.yarn("running")
+    _hdfs(recorder)
+    cluster.decommission(task, timeout_s=60)
+    _wait(lambda: _state(cluster, task) == "DECOMMISSIONING", "the task node is being drained")
+    recorder.yarn("decommissioning")
+    _wait(lambda: task.gone and _state(cluster, task) == "DECOMMISSIONED", "the task node has left")
+    recorder.yarn("decommissioned")
+    spot = cluster.add_node()
+    _wait(lambda: _containers(cluster, spot) == 1, "an executor runs on the new task node")
+    cluster.kill(spot)
+    _wait(lambda: _state(cluster, spot) == "LOST", "the killed node is lost")
+    recorder.yarn("lost")
+    end.touch()
+    _wait(lambda: application.poll() is not None, "the application ends")
+    _wait(lambda: _apps(cluster, UNFINISHED) == 0, "the application has ended")
+    recorder.yarn("finished")
+
+
+def _labels(recorder: Recorder, scratch: Path) -> None:
+    cluster = recorder.cluster
+    core, task = cluster.add_node(core=True), cluster.add_node()
+    _wait(lambda: cluster.alive(core) and cluster.alive(task), "two nodes")
+    SparkOnYarn(cluster, settings=WANTED).submit(
+        Path(demo_app.__file__), _arguments(scratch, scratch / "never"), log_name="recorded"
+    )
+    _wait(lambda: _containers(cluster, core) + _containers(cluster, task) >= 2, "an executor runs")
+    recorder.yarn("labels")
+
+
+def _hdfs(recorder: Recorder) -> None:
+    cluster = recorder.cluster
+    recorder.hdfs("idle")
+    cluster.hold_file_open("/held", 60)
+    _wait(lambda: (views.total_load(cluster.name_node_url) or 0) > 0, "a client writes")
+    recorder.hdfs("writing")
+
+
+def _arguments(scratch: Path, end: Path) -> list[str]:
+    sizes = ["--partitions", "24", "--partition-mb", "12", "--task-s", "0.5"]
+    return ["--result", str(scratch / "result.json"), *sizes, "--executors", "99", "--end-file", str(end)]
+
+
+def _apps(cluster: HadoopCluster, states: str) -> int:
+    body = requests.get(f"{cluster.resource_manager_url}/ws/v1/cluster/apps?states={states}", timeout=10).json()
+    return len((body["apps"] or {}).get("app", []))
+
+
+def _containers(cluster: HadoopCluster, node: Node) -> int:
+    view = cluster.read_view()
+    seen = view.node(node.host) if view is not None else None
+    return seen.containers if seen is not None else 0
+
+
+def _state(cluster: HadoopCluster, node: Node) -> str:
+    view = cluster.read_view()
+    seen = view.node(node.host) if view is not None else None
+    return seen.state if seen is not None else ""
+
+
+def _anonymous(value: Any) -> Any:
+    """The same without the name of the machine that it was recorded on."""
+    if isinstance(value, dict):
+        return {k: "primary" if k == "tag.Hostname" else _anonymous(v) for k, v in value.items()}
+    return [_anonymous(each) for each in value] if isinstance(value, list) else value
+
+
+def _wait(seen: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not seen():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"not within {PATIENCE_S:.0f} s: {what}")
+        time.sleep(0.1)
+
+
+def main() -> int:
+    if len(sys.argv) != 2:
+        sys.stderr.write("usage: python -m agent.sandbox.hadoop.record FOLDER\n")
+        return 2
+    try:
+        record(Path(sys.argv[1]))
+    except (HadoopMissing, HadoopFailed, JavaMissing, SparkMissing, TimeoutError) as why:
+        sys.stderr.write(f"{why}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
