@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from agent.sandbox import java
+from agent.sandbox.hadoop.jars import HadoopJars, HadoopMissing
 from agent.sandbox.java import Java
 from agent.sandbox.spark.home import SparkHome
 
@@ -19,6 +20,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="run the tests marked `spark` on this Spark (SPARK_HOME, or a folder filled by `pip install --target`) "
         "instead of the installed pyspark",
     )
+    parser.addoption(
+        "--hadoop-required",
+        action="store_true",
+        help="let the tests marked `hadoop` fail, instead of skipping them, where `mvn` cannot bring Hadoop",
+    )
 
 
 @pytest.fixture(scope="session")
@@ -30,3 +36,13 @@ def spark_home(request: pytest.FixtureRequest) -> SparkHome:
 @pytest.fixture(scope="session")
 def java_home() -> Java:
     return java.here()
+
+
+@pytest.fixture(scope="session")
+def hadoop_jars(request: pytest.FixtureRequest) -> HadoopJars:
+    try:
+        return HadoopJars.here()
+    except HadoopMissing as missing:
+        if request.config.getoption("--hadoop-required"):
+            raise
+        pytest.skip(str(missing).splitlines()[0])

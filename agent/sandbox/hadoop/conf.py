@@ -46,6 +46,8 @@ class Shape:
     """After so long without a heartbeat the ResourceManager calls a node LOST. Its default is ten minutes."""
     graceful_timeout_s: int = 60
     """Only for nodes that are excluded without a timeout of their own."""
+    application_master_share: float = 1.0
+    """How much of the queue application masters may have together. At 0 one application runs at a time."""
     core_label: bool = False
     """Core nodes carry `CORE_LABEL`, not exclusively, and application masters are placed there only."""
 
@@ -156,8 +158,7 @@ def capacity_scheduler(shape: Shape) -> dict[str, str]:
     return {
         f"{queue}.queues": "default",
         f"{queue}.default.capacity": "100",
-        f"{queue}.default.maximum-am-resource-percent": "1.0",
-        "yarn.scheduler.capacity.maximum-am-resource-percent": "1.0",
+        "yarn.scheduler.capacity.maximum-am-resource-percent": str(shape.application_master_share),
         # Memory alone counts, as on EMR unless it is told otherwise.
         "yarn.scheduler.capacity.resource-calculator": (
             "org.apache.hadoop.yarn.util.resource.DefaultResourceCalculator"

@@ -63,6 +63,6 @@ class HadoopNodes:
 
     def _primary_phase(self, machine: Machine) -> NodePhase:
         if machine.id in self._ended_primaries:
-            running = any(process.poll() is None for process in self._cluster.primary.values())
+            running = any(process.poll() is None for process in self._cluster.primary.daemons.values())
             return NodePhase.DRAINING if running else NodePhase.GONE
         return NodePhase.READY if self._cluster.view is not None else NodePhase.STARTING

@@ -25,9 +25,10 @@ import requests
 
 from agent.sandbox import demo_app
 from agent.sandbox.hadoop import views
-from agent.sandbox.hadoop.cluster import HadoopCluster, HadoopFailed, Node
+from agent.sandbox.hadoop.cluster import HadoopCluster, Node
 from agent.sandbox.hadoop.conf import Shape
 from agent.sandbox.hadoop.jars import HadoopMissing
+from agent.sandbox.hadoop.primary import HadoopFailed
 from agent.sandbox.hadoop.spark import SparkOnYarn
 from agent.sandbox.java import JavaMissing
 from agent.sandbox.spark.conf import SMALL_APPLICATION
@@ -131,7 +132,7 @@ def _labels(recorder: Recorder, scratch: Path) -> None:
 def _hdfs(recorder: Recorder) -> None:
     cluster = recorder.cluster
     recorder.hdfs("idle")
-    cluster.hold_file_open("/held", 60)
+    cluster.primary.hold_file_open("/held", 60)
     _wait(lambda: (views.total_load(cluster.name_node_url) or 0) > 0, "a client writes")
     recorder.hdfs("writing")
 
