@@ -7,7 +7,7 @@ probe `rest` speaks for it, fresh, in every turn for all that time, and nothing 
 from __future__ import annotations
 
 from agent.domain.observation import Observation
-from agent.domain.readings import Application
+from agent.domain.readings import Application, ClusterReading
 from agent.policy.freshness import blindness, stale
 from agent.settings import Settings
 
@@ -21,6 +21,8 @@ def advance(seen: Observation, settings: Settings) -> dict[str, float]:
         return {}
     if blindness(seen, settings.idle.max_evidence_age_s) is not None or seen.reading.containers_pending != 0:
         return {}
+    if not _all_listed(seen.reading):
+        return {}
     resting = {
         id: evidence.at
         for evidence in seen.evidence
@@ -29,6 +31,16 @@ def advance(seen: Observation, settings: Settings) -> dict[str, float]:
     }
     running = [one.id for one in seen.reading.applications or () if one.state == "RUNNING"]
     return {id: seen.history.unused_since.get(id, resting[id]) for id in running if id in resting}
+
+
+def _all_listed(reading: ClusterReading) -> bool:
+    """Whether the containers on the nodes are those of the applications that are listed: an access control list may
+    hide some."""
+    applications, nodes = reading.applications, reading.nodes
+    if applications is None or nodes is None:
+        return False
+    there = sum(node.containers or 0 for node in nodes)
+    return there <= sum(application.containers or 0 for application in applications)
 
 
 def unused_s(application: Application, observation: Observation) -> float | None:

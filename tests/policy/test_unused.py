@@ -18,11 +18,13 @@ from agent.policy.guards import GUARDS
 from agent.policy.history import advance
 from agent.policy.reasons import Why
 from agent.settings import Settings
-from tests.policy.build import NOW, evidence, history, observation, reading, settings
+from tests.policy.build import NOW, evidence, history, node, observation, reading, settings
 
 SESSION = Application(id="session_1", name="notebook", state="RUNNING", memory_used_mb=1408, kind="SPARK", containers=1)
 WAITING = Application(id="waiting_1", name="etl", state="ACCEPTED", memory_used_mb=0, kind="SPARK")
 AFTER_S = 7200.0
+NODES = (replace(node("core-0", 1408.0), containers=1),)
+CROWDED = (replace(node("core-0", 2816.0), containers=2),)
 
 
 def told(after_s: float | None = AFTER_S) -> Settings:
@@ -35,9 +37,10 @@ def rest(*ids: str, at: float = NOW) -> Evidence:
 
 def seen(*apps: Application, resting: Evidence | None = None, pending: int | None = 0, **changed: Any) -> Observation:
     given = evidence(**changed.pop("probes", {}))
+    held = NODES if apps else (node("core-0"),)
     facts: dict[str, Any] = {
         "evidence": given if resting is None else (*given, resting),
-        "reading": reading(applications=apps, containers_pending=pending),
+        "reading": reading(applications=apps, containers_pending=pending, nodes=changed.pop("nodes", held)),
     }
     return observation(**{**facts, **changed})
 
@@ -116,6 +119,8 @@ def test_a_session_without_use_stops_counting_after_its_time_and_the_end_comes_a
         pytest.param(seen(SESSION, WAITING, resting=rest("session_1")), AFTER_S, id="another one waits"),
         pytest.param(seen(SESSION, resting=rest("session_1"), pending=2), AFTER_S, id="containers are asked for"),
         pytest.param(seen(SESSION, resting=rest("session_1"), pending=None), AFTER_S, id="nobody tells whether"),
+        pytest.param(seen(SESSION, resting=rest("session_1"), nodes=CROWDED), AFTER_S, id="one is not listed"),
+        pytest.param(seen(SESSION, resting=rest("session_1"), nodes=None), AFTER_S, id="nodes are not told"),
         pytest.param(seen(replace(SESSION, state="ACCEPTED"), resting=rest("session_1")), AFTER_S, id="does not run"),
     ],
 )
