@@ -402,7 +402,7 @@ def test_everything_at_once_is_the_whole_catalogue_in_its_order() -> None:
             cluster=cluster, hdfs=HdfsReading(at=1.0, total_load=1, live_data_nodes=1), node=node,
         )  # fmt: skip
 
-    found = roll_up(full(110), full(100), fleet=fleet(), idle=True)
+    found = roll_up(full(110), full(100), fleet=replace(fleet(), nodes=()), idle=True)
     assert list(found) == [metric.name for metric in METRICS]
 
 
