@@ -16,6 +16,7 @@ from random import Random
 import agent
 from agent import log
 from agent.actuators import ACTUATORS
+from agent.actuators.emr_calls import EmrClients
 from agent.actuators.steps import StepsProbe
 from agent.aggregate.table import Table
 from agent.aws.clients import Clients
@@ -72,6 +73,8 @@ class App:
         identity = identify()
         self._cluster_id = settings.cluster.id or identity.cluster_id or _fail("cluster.id", _NO_CLUSTER)
         self._clients = Clients(settings.aws, identity.region)
+        if self._clients.region is None:
+            _fail("aws.region", "is empty, and neither this node nor the AWS configuration tells the Region")
         self._table = Table(settings.listener, settings.policy.memory_death_hold_s, self._telemetry)
         self._listener = Listener(settings.listener, self._table, self._clock, self._telemetry)
         self._sinks = self._build_sinks()
@@ -179,6 +182,10 @@ class App:
         snapshot = self._sensed.snapshot
         return probes.tasks((instance.values for instance in snapshot.instances), snapshot.at)
 
+    def _unlisted(self) -> Evidence:
+        within_s = 2 * self._settings.listener.report_period_s
+        return probes.unlisted(self._reports, self._clock(), within_s)
+
     def _reports(self) -> tuple[ClusterReading | None, list[probes.Report]]:
         if self._sensed is None:
             return None, []
@@ -189,7 +196,7 @@ class App:
 
     def _probes(self) -> tuple[Probe, ...]:
         idle = self._settings.idle
-        always = (IsBusyFile(idle.isbusy_path, idle.after_s, self._clock), self._tasks)
+        always = (IsBusyFile(idle.isbusy_path, idle.after_s, self._clock), self._tasks, self._unlisted)
         if idle.unused_application_after_s is None:
             return always
         return (*always, probes.AtRest(self._reports, self._clock))
@@ -197,7 +204,8 @@ class App:
     def _build_controller(self) -> Controller:
         settings = self._settings
         emr = self._clients.emr
-        hands = ACTUATORS[settings.fleet.actuator](emr, self._cluster_id, settings.fleet, self._clock)
+        clients = EmrClients(emr, self._clients.emr_once)
+        hands = ACTUATORS[settings.fleet.actuator](clients, self._cluster_id, settings.fleet, self._clock)
         outside = Outside(
             look=self._look,
             ask_manager=self._manager.poll_once,

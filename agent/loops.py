@@ -58,12 +58,12 @@ class Loops:
                 return f"{loop.name} has not come round for {now - loop.beaten_at:.0f} s"
         return None
 
-    def stop(self, deadline_s: float) -> None:
-        """Ask all loops to stop and wait for them, together at most `deadline_s`."""
+    def stop(self, deadline_s: float, first: str | None = None) -> None:
+        """Ask all loops to stop and wait, together at most `deadline_s`: for the loop named `first` alone, or all."""
         self._stop.set()
         end = time.monotonic() + deadline_s
         for loop in self._loops:
-            if loop.thread is not None:
+            if loop.thread is not None and first in (None, loop.name):
                 loop.thread.join(max(0.0, end - time.monotonic()))
 
     def _run(self, loop: _Loop) -> None:

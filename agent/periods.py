@@ -30,7 +30,8 @@ class Sensed:
 
 class Periods:
     """Keeps the snapshots of the last two closes. Deltas of a period are against the last close; those of a signal
-    against the one before, so that its span is never shorter than a period, however soon after a close the turn is.
+    against the one before that, so that its span is never shorter than a period, however soon after a close the
+    turn is; there are none until two periods have closed.
 
     `began` is the start of the first period, Unix seconds. `close` belongs to the thread that ships, `sense` to the
     thread that turns.
@@ -61,6 +62,6 @@ class Periods:
     def sense(self, at: float, fleet: Fleet | None, idle: bool | None) -> Sensed:
         """The signals at this instant, each with the time of its source."""
         now = self._table.snapshot(at)
-        before = self._closed[0] if self._closed else None
+        before = self._closed[0] if len(self._closed) == 2 else None
         rolled = roll_up(now, before, fleet=fleet, idle=idle)
         return Sensed(signals(rolled, now, fleet=fleet), now.cluster, now)

@@ -12,7 +12,6 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from agent.domain.readings import ClusterManager
 from agent.domain.signals import Statistic
 
 Seconds = Annotated[float, Field(gt=0)]
@@ -33,7 +32,6 @@ class ClusterSettings(Model):
         "",
         description="Stable name; adds the dimension set `{ClusterName}`. Empty: that set is not published.",
     )
-    manager: ClusterManager = Field(ClusterManager.YARN, description="What runs the executors: `yarn` or `standalone`.")
     app_dimensions: Annotated[int, Field(ge=0, le=100)] = Field(
         0,
         description="How many applications get the dimension set `{ClusterId, AppName}`; the rest are `other`.",
@@ -100,6 +98,12 @@ class SourcesSettings(Model):
         "the cluster manager, `url` here only overrides it.",
     )
     node_period_s: Seconds = Field(10.0, description="Time between readings of this node (psutil).")
+
+    @model_validator(mode="after")
+    def _one_cluster_manager(self) -> SourcesSettings:
+        if self.yarn.url and self.standalone.url:
+            raise ValueError("yarn.url and standalone.url are both set: a cluster has one cluster manager")
+        return self
 
 
 class CloudWatchSettings(Model):
@@ -181,6 +185,11 @@ class FleetSettings(Model):
             raise ValueError(
                 f"min_capacity_units {self.min_capacity_units} is above max_capacity_units {self.max_capacity_units}"
             )
+        if self.max_age_s < 2 * self.poll_period_s:
+            raise ValueError(
+                f"max_age_s {self.max_age_s:g} is below twice poll_period_s {self.poll_period_s:g}: "
+                "a view would be stale before the next one"
+            )
         return self
 
 
@@ -198,7 +207,7 @@ class Rule(Model):
     signal: str = Field(description="A published metric, see `docs/metrics.md`.")
     statistic: Statistic = Field(Statistic.AVERAGE, description="Which statistic of it.")
     comparison: Comparison
-    bound: float
+    bound: Annotated[float, Field(allow_inf_nan=False)]
     for_s: Annotated[float, Field(ge=0)] = Field(description="How long it must breach without a break.")
     adjustment_units: int | None = Field(None, description="Capacity units to add; negative removes.")
     adjustment_percent: float | None = Field(
@@ -261,7 +270,8 @@ class IdleSettings(Model):
     """The idle watchdog and the hard deadline."""
 
     enabled: bool = Field(
-        True, description="Whether an idle cluster, or one past its deadline, is terminated; protection is respected."
+        True,
+        description="Whether an idle cluster is terminated; protection is respected. A deadline holds either way.",
     )
     after_s: Seconds = Field(3600.0, description="How long every probe must have said idle.")
     grace_s: Annotated[float, Field(ge=0)] = Field(

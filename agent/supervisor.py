@@ -40,13 +40,18 @@ class Supervisor:
 
     def run(self) -> int:
         """Keep the child running until asked to stop. Returns the exit code for this process."""
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, lambda *_: self._stop())
+        # Ctrl-Z would freeze both processes, with the port open; the child inherits that it is ignored
+        signal.signal(signal.SIGTSTP, signal.SIG_IGN)
         deaths: deque[float] = deque(maxlen=MAX_DEATHS)
         while True:
             code = self._one_life()
-            if self._stopping or code in (0, EX_SETTINGS):
-                return code if code >= 0 else 1
+            if self._stopping:
+                # by its own SIGTERM when that came before the child could handle it
+                return 0 if code == -signal.SIGTERM else code if code >= 0 else 1
+            if code in (0, EX_SETTINGS):
+                return code
             deaths.append(time.monotonic())
             if len(deaths) == MAX_DEATHS and deaths[-1] - deaths[0] < DEATHS_WITHIN_S:
                 _say(f"agent.gave_up deaths={MAX_DEATHS} within_s={deaths[-1] - deaths[0]:.0f}")
@@ -87,10 +92,11 @@ class Supervisor:
             now = time.monotonic()
             if self._stopping and stop_by is None:
                 stop_by = now + self._stop_timeout_s
-            deadline = min(heard_at + self._unresponsive_s, stop_by or float("inf"))
+            # a child that stops has its own time for it, and no loops left to answer for
+            deadline = heard_at + self._unresponsive_s if stop_by is None else stop_by
             if now >= deadline:
-                _say(f"agent.unresponsive silent_s={now - heard_at:.1f} action=kill")
                 os.kill(self._pid, signal.SIGKILL)
+                _say(f"agent.unresponsive silent_s={now - heard_at:.1f} action=killed")
                 return
             # a short wait, so that a stop which arrives between the check and the wait is seen soon
             ready, _, _ = select.select([beats], [], [], min(0.5, deadline - now))
@@ -116,8 +122,13 @@ class Supervisor:
 
 
 def _say(text: str) -> None:
+    """Never waits and never raises: a pipe that nobody reads must not keep a frozen child alive."""
     at = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime())
-    sys.stderr.write(f"{at}.000Z WARNING supervisor.{text}\n")
+    try:
+        if select.select([], [2], [], 0)[1]:
+            os.write(2, f"{at}.000Z WARNING supervisor.{text}\n".encode())
+    except OSError:
+        return
 
 
 def main(argv: list[str]) -> int:

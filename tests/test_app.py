@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -16,7 +17,7 @@ import psutil
 import pytest
 
 from agent.sandbox.emr import NO_QUOTAS, SandboxServer
-from tests.running import PATIENCE_S, RunningAgent, agent, free_port, settings_text, wait_for
+from tests.running import CREDENTIALS, PATIENCE_S, RunningAgent, agent, free_port, settings_text, wait_for
 
 REPORT = "".join(
     f"app-20261121000000-0001.{executor}.jvm.heap.{name} {value} {{at}}\n"
@@ -148,9 +149,41 @@ def test_a_frozen_agent_is_ended_and_another_one_listens(tmp_path: Path, endpoin
     with agent(tmp_path, aws(endpoint)) as running:
         child = running.child
         child.send_signal(signal.SIGSTOP)
-        wait_for(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE, "the frozen child is gone")
+        wait_for(lambda: another_child(running, child), "the frozen child is gone and there is another one")
         wait_for(running.listening, running.log)
-        assert running.child.pid != child.pid
+
+
+def another_child(running: RunningAgent, before: psutil.Process) -> bool:
+    try:
+        return running.child.pid != before.pid
+    except (IndexError, psutil.NoSuchProcess):
+        return False
+
+
+def test_a_frozen_agent_dies_with_its_supervisor(tmp_path: Path, endpoint: str) -> None:
+    """It cannot notice that the pipe is broken: the kernel has to end it."""
+    with agent(tmp_path, aws(endpoint)) as running:
+        child = running.child
+        child.send_signal(signal.SIGSTOP)
+        running.supervisor.kill()
+        running.supervisor.wait()
+        wait_for(lambda: refuses(running.port), "the port refuses")
+
+
+def test_without_a_region_it_ends_with_2_and_says_which_setting(tmp_path: Path) -> None:
+    file = tmp_path / "nowhere.toml"
+    file.write_text('[cluster]\nid = "j-TEST"\n[fleet]\nmax_capacity_units = 4\n')
+    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), **CREDENTIALS}
+    done = subprocess.run(
+        [sys.executable, "-m", "agent", "run", "--config", str(file)],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+        env=environment,
+    )
+    assert done.returncode == 2
+    assert "aws.region" in done.stderr
 
 
 def test_a_frozen_agent_with_a_full_accept_queue_comes_to_refuse(tmp_path: Path, endpoint: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -132,3 +133,55 @@ def test_a_stop_ends_a_child_that_does_not_stop(start: Start, pids: Path) -> Non
     supervisor.send_signal(signal.SIGTERM)
     assert supervisor.wait(PATIENCE_S) == 1
     assert not alive(lives(pids)[0])
+
+
+def test_a_full_pipe_for_its_words_does_not_keep_a_frozen_child_alive(tmp_path: Path, pids: Path) -> None:
+    """Nobody reads the supervisor's standard error, and its pipe is full."""
+    script = tmp_path / "child.py"
+    script.write_text(PRELUDE + "if lives == 1: os.kill(os.getpid(), signal.SIGSTOP)" + BEAT_ON)
+    program = "import sys; from agent.supervisor import Supervisor; sys.exit(Supervisor(sys.argv[1:]).run())"
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(writing, b"x" * 4096)
+    os.set_blocking(writing, True)
+    process = subprocess.Popen([sys.executable, "-c", program, sys.executable, str(script), str(pids)], stderr=writing)
+    try:
+        wait_for(lambda: len(lives(pids)) == 2, "a second life")
+    finally:
+        process.kill()
+        process.wait()
+        os.close(reading)
+        os.close(writing)
+        for pid in lives(pids):
+            if alive(pid):
+                os.kill(pid, signal.SIGKILL)
+
+
+def test_ctrl_z_freezes_neither_process(start: Start, pids: Path) -> None:
+    supervisor = start("open(log + '.ready', 'w').close()" + BEAT_ON)
+    wait_for(Path(f"{pids}.ready").exists, "the child is ready")
+    supervisor.send_signal(signal.SIGTSTP)
+    os.kill(lives(pids)[0], signal.SIGTSTP)
+    supervisor.send_signal(signal.SIGTERM)
+    assert supervisor.wait(PATIENCE_S) == 0
+
+
+def test_a_stop_takes_as_long_as_it_may_not_as_long_as_a_silence_may(start: Start, pids: Path) -> None:
+    """The child stops answering while it stops, for longer than an unresponsive one would be left alone."""
+    supervisor = start(
+        """
+        def leave(*_):
+            time.sleep(1.6)
+            open(log + ".stopped", "w").close()
+            sys.exit(0)
+        signal.signal(signal.SIGTERM, leave)
+        open(log + ".ready", "w").close()
+        """
+        + textwrap.indent(BEAT_ON, " " * 8)
+    )
+    wait_for(Path(f"{pids}.ready").exists, "the child is ready")
+    supervisor.send_signal(signal.SIGTERM)
+    assert supervisor.wait(PATIENCE_S) == 0
+    assert Path(f"{pids}.stopped").exists()

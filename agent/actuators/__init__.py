@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from agent.actuators.cluster import ClusterControl
 from agent.actuators.dry_run import DryRun
+from agent.actuators.emr_calls import EmrClients
 from agent.actuators.instance_fleet import InstanceFleets
 from agent.actuators.instance_groups import InstanceGroups
 from agent.domain.fleets import Collection, Fleet
@@ -25,33 +25,33 @@ class Hands:
     cluster: ClusterActuator
 
 
-Build = Callable[[Any, str, FleetSettings, Clock], Hands]
-"""Of a boto3 EMR client, the cluster id, the settings and the clock."""
+Build = Callable[[EmrClients, str, FleetSettings, Clock], Hands]
+"""Of EMR's clients, the cluster id, the settings and the clock."""
 
 
-def _instance_fleet(client: Any, cluster_id: str, settings: FleetSettings, clock: Clock) -> Hands:
-    fleets, control = InstanceFleets(client, cluster_id, settings, clock), ClusterControl(client, cluster_id, clock)
+def _instance_fleet(emr: EmrClients, cluster_id: str, settings: FleetSettings, clock: Clock) -> Hands:
+    fleets, control = InstanceFleets(emr, cluster_id, settings, clock), ClusterControl(emr.client, cluster_id, clock)
     return Hands(fleets, fleets, control, control)
 
 
-def _instance_groups(client: Any, cluster_id: str, settings: FleetSettings, clock: Clock) -> Hands:
-    groups, control = InstanceGroups(client, cluster_id, settings, clock), ClusterControl(client, cluster_id, clock)
+def _instance_groups(emr: EmrClients, cluster_id: str, settings: FleetSettings, clock: Clock) -> Hands:
+    groups, control = InstanceGroups(emr, cluster_id, settings, clock), ClusterControl(emr.client, cluster_id, clock)
     return Hands(groups, groups, control, control)
 
 
-def _dry_run(client: Any, cluster_id: str, settings: FleetSettings, clock: Clock) -> Hands:
-    control, nothing = ClusterControl(client, cluster_id, clock), DryRun()
-    return Hands(WhatItHas(client, cluster_id, settings, clock), nothing, control, nothing)
+def _dry_run(emr: EmrClients, cluster_id: str, settings: FleetSettings, clock: Clock) -> Hands:
+    control, nothing = ClusterControl(emr.client, cluster_id, clock), DryRun()
+    return Hands(WhatItHas(emr, cluster_id, settings, clock), nothing, control, nothing)
 
 
 class WhatItHas:
     """A FleetReader for a cluster of either kind; DescribeCluster tells which, once, at the first reading."""
 
-    def __init__(self, client: Any, cluster_id: str, settings: FleetSettings, clock: Clock) -> None:
-        self._control = ClusterControl(client, cluster_id, clock)
+    def __init__(self, emr: EmrClients, cluster_id: str, settings: FleetSettings, clock: Clock) -> None:
+        self._control = ClusterControl(emr.client, cluster_id, clock)
         self._readers: Mapping[Collection, FleetReader] = {
-            Collection.FLEET: InstanceFleets(client, cluster_id, settings, clock),
-            Collection.GROUP: InstanceGroups(client, cluster_id, settings, clock),
+            Collection.FLEET: InstanceFleets(emr, cluster_id, settings, clock),
+            Collection.GROUP: InstanceGroups(emr, cluster_id, settings, clock),
         }
         self._reader: FleetReader | None = None
 

@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from agent.aws.errors import AWS_ERRORS, fault
 from agent.domain.decisions import Outcome, Result
 from agent.domain.faults import Fault, TransientFault
+
+
+@dataclass(frozen=True, slots=True)
+class EmrClients:
+    """boto3 EMR clients. Targets are absolute, so that a resize may be sent again; adding a fleet or group may not."""
+
+    client: Any
+    once: Any
+    """One that makes a single attempt: after a lost answer a second one would add a second group."""
+
 
 LIVE_INSTANCES = ("AWAITING_FULFILLMENT", "PROVISIONING", "BOOTSTRAPPING", "RUNNING")
 """The states of ListInstances in which an instance is not terminated (InstanceState)."""

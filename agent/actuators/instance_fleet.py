@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from agent.actuators.emr_calls import LIVE_INSTANCES, ask, outcome, pages, refused
+from agent.actuators.emr_calls import LIVE_INSTANCES, EmrClients, ask, outcome, pages, refused
 from agent.domain.decisions import Outcome, Resize, Result
 from agent.domain.faults import Fault
 from agent.domain.fleets import Collection, Fleet, FleetNode
@@ -24,8 +24,9 @@ GONE = frozenset({"TERMINATING", "TERMINATED"})
 class InstanceFleets:
     """A FleetReader and FleetActuator. Safe to use from more than one thread: it keeps nothing."""
 
-    def __init__(self, client: Any, cluster_id: str, settings: FleetSettings, clock: Clock) -> None:
-        self._client = client
+    def __init__(self, clients: EmrClients, cluster_id: str, settings: FleetSettings, clock: Clock) -> None:
+        self._client = clients.client
+        self._once = clients.once
         self._cluster_id = cluster_id
         self._settings = settings
         self._clock = clock
@@ -103,7 +104,7 @@ class InstanceFleets:
             "ResizeSpecifications": self._specifications(),
         }
         answer = ask(
-            "AddInstanceFleet", self._client.add_instance_fleet, ClusterId=self._cluster_id, InstanceFleet=config
+            "AddInstanceFleet", self._once.add_instance_fleet, ClusterId=self._cluster_id, InstanceFleet=config
         )
         return Result(Outcome.APPLIED, f"{answer['InstanceFleetId']}: added with on-demand {on_demand}, spot {spot}")
 

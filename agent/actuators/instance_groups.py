@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from agent.actuators.emr_calls import LIVE_INSTANCES, ask, outcome, pages, refused
+from agent.actuators.emr_calls import LIVE_INSTANCES, EmrClients, ask, outcome, pages, refused
 from agent.actuators.instance_fleet import ABSENT, FLEET_NAME, node
 from agent.domain.decisions import Outcome, Resize, Result
 from agent.domain.faults import Fault
@@ -23,8 +23,9 @@ class InstanceGroups:
     first (in EMR's order) on the market that the agent buys on, or the first of all.
     """
 
-    def __init__(self, client: Any, cluster_id: str, settings: FleetSettings, clock: Clock) -> None:
-        self._client = client
+    def __init__(self, clients: EmrClients, cluster_id: str, settings: FleetSettings, clock: Clock) -> None:
+        self._client = clients.client
+        self._once = clients.once
         self._cluster_id = cluster_id
         self._settings = settings
         self._clock = clock
@@ -73,7 +74,7 @@ class InstanceGroups:
         }
         answer = ask(
             "AddInstanceGroups",
-            self._client.add_instance_groups,
+            self._once.add_instance_groups,
             JobFlowId=self._cluster_id,
             InstanceGroups=[group],
         )

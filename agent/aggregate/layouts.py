@@ -10,6 +10,8 @@ from typing import NamedTuple, TypeVar
 
 HEARTBEAT = "ExecutorMetrics."
 FIRST_HEARTBEAT = "ExecutorMetrics.JVMHeapMemory"
+LARGEST = 2.0**63
+"""Spark's figures are Java longs or rates of them. A larger value is nobody's, and its sums would not be finite."""
 
 Tokens = Sequence[bytes]
 K = TypeVar("K")
@@ -30,7 +32,7 @@ class Layout:
         object.__setattr__(self, "heartbeat", tuple(name for name in self.series if name.startswith(HEARTBEAT)))
 
     def values(self, packed: bytes) -> dict[str, float]:
-        """What the values say, by series: those that are numbers, finite, and not a sentinel for "undefined".
+        """What the values say, by series: those that are numbers, possible, and not a sentinel for "undefined".
 
         Spark says −1 where a figure is undefined, JVMs also 0 for a maximum; every `ExecutorMetrics` is 0 until the
         first heartbeat (Spark: ExecutorMetricsSource), which must not count as an empty heap.
@@ -40,9 +42,9 @@ class Layout:
             numbers = list(map(float, texts))
         except ValueError:
             numbers = [_number(text) for text in texts]
-        values = {name: value for name, value in zip(self.series, numbers, strict=True) if 0 <= value < math.inf}
+        values = {name: value for name, value in zip(self.series, numbers, strict=True) if 0 <= value <= LARGEST}
         for name in self.maxima:
-            if values.get(name) == 0:
+            if values.get(name, 1) < 1:
                 del values[name]
         if values.get(FIRST_HEARTBEAT) == 0:
             for name in self.heartbeat:

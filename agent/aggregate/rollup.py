@@ -140,11 +140,10 @@ def _daemon_figures(now: Snapshot) -> dict[str, Iterable[float | None]]:
     }
 
 
-def _deaths(now: Snapshot, before: Snapshot | None) -> float | None:
-    """New ones; those that were known before are only still on hold."""
-    if before is None:
-        return None
-    known = {(death.app, death.executor) for death in before.memory_deaths}
+def _deaths(now: Snapshot, before: Snapshot | None) -> float:
+    """New ones; those that were known before are only still on hold. Without a snapshot before, all are new: a death
+    in the first moments must not go unseen."""
+    known = {(death.app, death.executor) for death in before.memory_deaths} if before is not None else set()
     return float(sum((death.app, death.executor) not in known for death in now.memory_deaths))
 
 

@@ -151,7 +151,7 @@ class Table:
         if abs(stamp - at) > TRUSTED_CLOCK_S:
             self._tally[refusals.TIMESTAMPS_REPLACED] += 1
             time = at
-        if time >= entry.stamp:
+        if time >= entry.stamp or entry.stamp - at > TRUSTED_CLOCK_S:  # our own clock was set back since
             return time
         self._tally[refusals.OUT_OF_ORDER] += 1
         self._tally[refusals.REPORT_REJECTED] += values

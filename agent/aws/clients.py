@@ -23,12 +23,23 @@ class Clients:
             retries={"mode": "standard", "total_max_attempts": settings.max_attempts},
             user_agent_extra="tidemark",
         )
-        self._made: dict[str, Any] = {}
+        self._made: dict[tuple[str, int], Any] = {}
         self._lock = threading.Lock()
 
     @property
     def emr(self) -> Any:
         return self._client("emr")
+
+    @property
+    def emr_once(self) -> Any:
+        """EMR without a second attempt, for what is not idempotent: a lost answer may have been a yes."""
+        return self._client("emr", self._config.merge(Config(retries={"mode": "standard", "total_max_attempts": 1})))
+
+    @property
+    def region(self) -> str | None:
+        """None when neither the settings, nor the node, nor botocore's own chain tell."""
+        found: str | None = self._session.region_name
+        return found
 
     @property
     def cloudwatch(self) -> Any:
@@ -38,10 +49,10 @@ class Clients:
     def sns(self) -> Any:
         return self._client("sns")
 
-    def _client(self, service: str) -> Any:
+    def _client(self, service: str, config: Config | None = None) -> Any:
+        config = config or self._config
+        key = (service, config.retries["total_max_attempts"])
         with self._lock:
-            if service not in self._made:
-                self._made[service] = self._session.client(
-                    service, endpoint_url=self._settings.endpoint_url, config=self._config
-                )
-            return self._made[service]
+            if key not in self._made:
+                self._made[key] = self._session.client(service, endpoint_url=self._settings.endpoint_url, config=config)
+            return self._made[key]

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from agent.domain.observation import Evidence, Observation
-from agent.domain.readings import Application
+from agent.domain.readings import Application, ClusterReading
 from agent.policy.freshness import blindness, stale
 from agent.policy.settling import grows, in_flight
 from agent.policy.unused import unused_s
@@ -70,7 +70,17 @@ def _applications(observation: Observation, settings: Settings) -> Evidence:
         return Evidence(probe=APPLICATIONS, busy=True, detail="the cluster manager did not tell", at=reading.at)
     if reading.applications:
         return _unfinished(reading.applications, reading.at, observation, settings)
+    if (contradiction := _work_of_nobody(reading)) is not None:
+        return Evidence(probe=APPLICATIONS, busy=True, detail=contradiction, at=reading.at)
     return Evidence(probe=APPLICATIONS, busy=False, detail="none unfinished", at=reading.at)
+
+
+def _work_of_nobody(reading: ClusterReading) -> str | None:
+    """What contradicts an empty list of applications, as one that an access control list has filtered."""
+    if reading.containers_pending:
+        return f"none listed, yet {reading.containers_pending} containers are pending"
+    at_work = sum(1 for node in reading.nodes or () if node.alive and node.holds_work)
+    return f"none listed, yet {at_work} nodes hold work" if at_work else None
 
 
 def _unfinished(

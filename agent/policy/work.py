@@ -51,10 +51,10 @@ def _held(fleet: Fleet, nodes: tuple[ClusterNode, ...]) -> int:
     for node in nodes:
         host = node.host.lower()
         at_work[host] = at_work.get(host, False) or node.holds_work
-    nodes = fleet.nodes or ()
+    members = fleet.nodes or ()
     # what is provisioned and was not listed may be full of work
-    held = max(0, fleet.provisioned - sum(member.units for member in nodes))
-    for member in nodes:
+    held = max(0, fleet.provisioned - sum(member.units for member in members))
+    for member in members:
         known = [at_work[host.lower()] for host in member.hosts if host.lower() in at_work]
         if not known or any(known):
             held += member.units

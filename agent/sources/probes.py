@@ -64,6 +64,20 @@ Look = Callable[[], tuple[ClusterReading | None, Iterable[Report]]]
 """The cluster manager's last answer, and the last report of every JVM that is alive."""
 
 
+def unlisted(look: Look, now: float, within_s: float) -> Evidence:
+    """Busy while a driver or executor reports of an application that the cluster manager does not list: one of the
+    two is wrong, a master that was replaced for example. Reports older than `within_s` are of JVMs that have ended.
+    """
+    reading, reports = look()
+    listed = {app.id for app in reading.applications or ()} if reading is not None else set()
+    speaking = {
+        one.app for one in reports if one.role in (Role.DRIVER, Role.EXECUTOR) and 0 <= now - one.at <= within_s
+    }
+    strangers = sorted(speaking - listed)
+    detail = f"{', '.join(strangers[:3])} reports and is not listed" if strangers else "nobody reports unlisted"
+    return Evidence(probe="unlisted", busy=bool(strangers), detail=detail, at=now)
+
+
 class AtRest:
     """Names the running Spark applications of which the driver and all executors report that nothing is at work.
 

@@ -20,6 +20,9 @@ from agent.wire import refusals
 MAX_REFUSALS = 1000
 """Lines of one report that may be refused or unknown before the rest is skipped: junk must stay cheap."""
 
+MAX_LINES = 4096
+"""Of one report; the rest is skipped. Spark's longest seen has 357 (a driver, unfiltered)."""
+
 _NUMBER = re.compile(rb"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?")
 _NOT_FINITE = frozenset({b"nan", b"inf", b"-inf", b"+inf", b"infinity", b"-infinity", b"+infinity"})
 LONGEST_STAMP = 11
@@ -49,8 +52,11 @@ class Report:
 
 def parse(raw: bytes, max_line_bytes: int) -> Report:
     """The sound lines of a report in their order. Never raises."""
-    texts = raw.split(b"\n")
+    texts = raw.split(b"\n", MAX_LINES)
     unfinished = texts.pop()
+    beyond = unfinished.count(b"\n")
+    if beyond:
+        unfinished = unfinished[unfinished.rindex(b"\n") + 1 :]
     rejected: Counter[str] = Counter()
     refused = 0
     lines: list[Line] = []
@@ -63,11 +69,11 @@ def parse(raw: bytes, max_line_bytes: int) -> Report:
         refused += 1
         if refused >= MAX_REFUSALS:
             break
-    if skipped := len(texts) - len(lines) - refused:
+    if skipped := len(texts) + beyond - len(lines) - refused:
         rejected[refusals.SKIPPED] += skipped
     if unfinished:
         rejected[refusals.TRUNCATED] += 1
-    return Report(tuple(lines), rejected, len(texts) + bool(unfinished))
+    return Report(tuple(lines), rejected, len(texts) + beyond + bool(unfinished))
 
 
 def number(text: bytes) -> float | None:

@@ -28,6 +28,9 @@ _DSTREAM = "StreamingMetrics.streaming."
 _IDENTITY = re.compile(r"(?:(?P<namespace>.*)\.)?(?P<id>driver|\d{1,10})\.")
 _APPLICATION_ID = re.compile(r"(?:^|\.)(application_\d+_\d+|app-\d{14}-\d+|local-\d+)$")
 _CUTS_TRIED = 4
+MAX_JVMS = 16
+"""One report is of one JVM (GraphiteReporter opens a connection each time). Each further one costs a place in the
+table, and a sender of thousands in one report would keep everybody else waiting."""
 LONGEST_NAME = 512
 """Characters; a longer one is not looked into. The longest seen of Spark has 166."""
 
@@ -75,10 +78,13 @@ def read(lines: Sequence[Line]) -> Names:
     prefix = ""
     for index, line in enumerate(lines):
         cut = split(line.name, prefix)
-        if cut is not None:
+        if cut is not None and (cut[0] in found or len(found) < MAX_JVMS):
             prefix, series = cut
             found.setdefault(prefix, []).append((series, index))
             continue
+        if cut is not None:
+            rejected[refusals.SKIPPED] += len(lines) - index
+            break
         rejected[refusals.UNKNOWN_NAME] += 1
         if rejected[refusals.UNKNOWN_NAME] >= MAX_REFUSALS:
             rejected[refusals.SKIPPED] += len(lines) - index - 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from agent.actuators.emr_calls import EmrClients
 from agent.aws.clients import Clients
 from agent.domain.decisions import Reason, Resize
 from agent.sandbox.emr.service_model import check
@@ -23,6 +24,14 @@ def agent_client(it: World, attempts: int = 1, checked: bool = True) -> Any:
     settings = AwsSettings(region=REGION, endpoint_url=it.server.endpoint, max_attempts=attempts)
     client = Clients(settings).emr
     return check(client) if checked else client
+
+
+def agent_clients(it: World, attempts: int = 1, checked: bool = True) -> EmrClients:
+    """Both clients as the agent makes them."""
+    os.environ.setdefault("AWS_ACCESS_KEY_ID", "test")
+    os.environ.setdefault("AWS_SECRET_ACCESS_KEY", "test")
+    made = Clients(AwsSettings(region=REGION, endpoint_url=it.server.endpoint, max_attempts=attempts))
+    return EmrClients(check(made.emr), check(made.emr_once)) if checked else EmrClients(made.emr, made.emr_once)
 
 
 def resize(current: int, target: int) -> Resize:

@@ -9,7 +9,7 @@ from agent.domain.decisions import Outcome
 from agent.domain.faults import TransientFault
 from agent.domain.fleets import Collection
 from agent.settings import ActuatorKind
-from tests.actuators.hands import agent_client, fleet_settings, resize
+from tests.actuators.hands import agent_clients, fleet_settings, resize
 from tests.sandbox.emr_world import fleets, groups, task_group, world
 
 
@@ -22,7 +22,7 @@ def test_the_hands_of_a_kind_resize_and_end_the_cluster(kind: ActuatorKind) -> N
     with world() as it:
         of_fleets = kind is ActuatorKind.INSTANCE_FLEET
         cluster = it.ready(Instances=fleets(spot=1) if of_fleets else groups(task_group(1)))
-        hands = ACTUATORS[kind](agent_client(it), cluster, fleet_settings(), it.clock)
+        hands = ACTUATORS[kind](agent_clients(it), cluster, fleet_settings(), it.clock)
         assert hands.fleet.resize(hands.fleet_reader.read(), resize(1, 2)).outcome is Outcome.APPLIED
         assert hands.fleet_reader.read().target == 2
         assert hands.cluster.terminate("idle").outcome is Outcome.APPLIED
@@ -34,7 +34,7 @@ def test_dry_run_reads_what_the_cluster_has_and_changes_nothing(collection: Coll
     with world() as it:
         of_fleets = collection is Collection.FLEET
         cluster = it.ready(Instances=fleets(spot=1) if of_fleets else groups(task_group(1)))
-        hands = ACTUATORS[ActuatorKind.DRY_RUN](agent_client(it), cluster, fleet_settings(), it.clock)
+        hands = ACTUATORS[ActuatorKind.DRY_RUN](agent_clients(it), cluster, fleet_settings(), it.clock)
         fleet = hands.fleet_reader.read()
         assert (fleet.collection, fleet.target) == (collection, 1)
         assert hands.fleet.resize(fleet, resize(1, 2)).outcome is Outcome.DRY_RUN
@@ -48,7 +48,7 @@ def test_dry_run_reads_what_the_cluster_has_and_changes_nothing(collection: Coll
 def test_dry_run_asks_again_for_the_kind_after_a_fault() -> None:
     with world() as it:
         cluster = it.ready(Instances=fleets(spot=1))
-        hands = ACTUATORS[ActuatorKind.DRY_RUN](agent_client(it), cluster, fleet_settings(), it.clock)
+        hands = ACTUATORS[ActuatorKind.DRY_RUN](agent_clients(it), cluster, fleet_settings(), it.clock)
         it.server.api.fail_next("DescribeCluster")
         with pytest.raises(TransientFault):
             hands.fleet_reader.read()

@@ -11,7 +11,7 @@ from agent.domain.decisions import Outcome
 from agent.domain.faults import PermanentFault, TransientFault
 from agent.domain.fleets import Collection, Fleet
 from agent.sandbox.emr import Market, Quota
-from tests.actuators.hands import agent_client, fleet_settings, resize
+from tests.actuators.hands import agent_clients, fleet_settings, resize
 from tests.sandbox.emr_world import World, fleets, groups, world
 
 TYPES = [
@@ -21,8 +21,7 @@ TYPES = [
 
 
 def hands(it: World, cluster: str, attempts: int = 1, checked: bool = True, **settings: Any) -> InstanceFleets:
-    client = agent_client(it, attempts, checked)
-    return InstanceFleets(client, cluster, fleet_settings(**settings), it.clock)
+    return InstanceFleets(agent_clients(it, attempts, checked), cluster, fleet_settings(**settings), it.clock)
 
 
 def changes(it: World) -> list[Any]:
@@ -292,3 +291,13 @@ def test_a_cluster_of_groups_is_a_permanent_fault() -> None:
         cluster = it.ready(Instances=groups())
         with pytest.raises(PermanentFault, match="instance groups"):
             hands(it, cluster).read()
+
+
+def test_a_lost_answer_to_the_first_scale_out_is_not_known_and_not_asked_again() -> None:
+    with world() as it:
+        cluster = it.ready(Instances=fleets(task=False))
+        mine = hands(it, cluster, attempts=3, checked=False, instance_types=TYPES)
+        it.server.api.fail_next("AddInstanceFleet", applied=True)
+        assert mine.resize(mine.read(), resize(0, 8)).outcome is Outcome.FAILED
+        assert len(it.server.api.calls("AddInstanceFleet")) == 1
+        assert mine.read().target == 8

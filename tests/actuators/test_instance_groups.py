@@ -11,14 +11,14 @@ from agent.domain.decisions import Outcome
 from agent.domain.faults import PermanentFault, TransientFault
 from agent.domain.fleets import Collection
 from agent.sandbox.emr import Quota
-from tests.actuators.hands import agent_client, fleet_settings, resize
+from tests.actuators.hands import agent_clients, fleet_settings, resize
 from tests.sandbox.emr_world import World, fleets, groups, task_group, world
 
 TYPES = [{"instance_type": "r5.xlarge"}, {"instance_type": "r5.2xlarge"}]
 
 
-def hands(it: World, cluster: str, **settings: Any) -> InstanceGroups:
-    return InstanceGroups(agent_client(it), cluster, fleet_settings(**settings), it.clock)
+def hands(it: World, cluster: str, attempts: int = 1, checked: bool = True, **settings: Any) -> InstanceGroups:
+    return InstanceGroups(agent_clients(it, attempts, checked), cluster, fleet_settings(**settings), it.clock)
 
 
 def changes(it: World) -> list[Any]:
@@ -122,3 +122,14 @@ def test_faults_are_the_result_of_a_resize_and_raised_by_a_read() -> None:
             mine.read()
         with pytest.raises(PermanentFault, match="uses instance fleets"):
             hands(it, it.ready(Instances=fleets())).read()
+
+
+def test_a_lost_answer_to_the_first_scale_out_adds_no_second_group() -> None:
+    """botocore would send it again, and EMR allows many task groups: twice the capacity, past every maximum."""
+    with world() as it:
+        cluster = it.ready(Instances=groups())
+        mine = hands(it, cluster, attempts=3, checked=False, instance_types=TYPES)
+        it.server.api.fail_next("AddInstanceGroups", applied=True)
+        assert mine.resize(mine.read(), resize(0, 2)).outcome is Outcome.FAILED
+        assert len(it.server.api.calls("AddInstanceGroups")) == 1
+        assert mine.read().target == 2

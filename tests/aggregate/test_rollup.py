@@ -96,7 +96,7 @@ def test_what_the_capture_does_not_tell_is_absent() -> None:
 def test_without_a_snapshot_before_there_are_no_deltas() -> None:
     now = snapshot(jvm({"executor.bytesRead.count": 9.0, "JVMCPU.jvmCpuTime": 1e9}, first_seen=90.0))
     found = rolled(now)
-    assert not {name for name in found if BY_NAME[name].aggregation == "delta"}
+    assert {name for name in found if BY_NAME[name].aggregation == "delta"} == {"ExecutorMemoryDeaths"}
     assert "ExecutorCpuPercent" not in found
 
 
@@ -414,3 +414,20 @@ def test_a_thousand_executors_are_at_most_150_values() -> None:
     assert found["JvmHeapUsed"].minimum == 0.1 * GIB
     assert found["JvmHeapUsed"].sum == pytest.approx(sum(one.values["jvm.heap.used"] for one in executors), rel=1e-9)
     assert found["ExecutorHeapUsedPercent"].sample_count == 1000
+
+
+def test_a_death_of_memory_in_the_first_period_is_told() -> None:
+    """Whoever decides must see it: there may be no second telling."""
+    assert rolled(snapshot(deaths=[death("1")]))["ExecutorMemoryDeaths"].maximum == 1
+
+
+@pytest.mark.parametrize(("used", "maximum"), [(1e300, 1.0), (1.0, 1e-300), (2.0**63, 1.0)])
+def test_no_report_however_wrong_stops_the_roll_up(used: float, maximum: float) -> None:
+    """Through the real table: what no JVM can mean is left out, and what is left can be rolled up."""
+    table = Table(ListenerSettings(), 300.0, Telemetry())
+    for executor in ("1", "2"):
+        lines = f"application_1_0001.{executor}.jvm.heap.used {used:f} 1000\n"
+        lines += f"application_1_0001.{executor}.jvm.heap.max {maximum:.320f} 1000\n"
+        table.report(lines.encode(), "10.0.0.1", 1000.0)
+    found = roll_up(table.snapshot(1000.0), None, fleet=None, idle=None)
+    assert all(math.isfinite(value) for one in found.values() for value in one.values)

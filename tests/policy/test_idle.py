@@ -8,12 +8,12 @@ import pytest
 
 from agent.domain.decisions import Decision, Hold, Terminate
 from agent.domain.observation import History, Observation
-from agent.policy import deadline, idle
+from agent.policy import busy, deadline, idle
 from agent.policy.consider import consider
 from agent.policy.ending import ends_at
 from agent.policy.guards import GUARDS
 from agent.policy.reasons import Why
-from tests.policy.build import NOW, app, cluster, evidence, history, observation, reading, settings, signal
+from tests.policy.build import NOW, app, cluster, evidence, history, node, observation, reading, settings, signal
 
 IDLE = {"after_s": 3600, "notice_s": 300}
 
@@ -138,3 +138,19 @@ def test_a_deadline_ends_a_busy_cluster() -> None:
     considered = consider(seen, settings(idle={**IDLE, "terminate_after_s": 7200}), GUARDS)
     assert isinstance(considered.decision, Terminate)
     assert considered.decision.because[0].code == Why.DEADLINE
+
+
+@pytest.mark.parametrize(
+    ("contradiction", "word"),
+    [
+        ({"containers_pending": 2}, "2 containers are pending"),
+        ({"nodes": (node("core-1", 1024.0),)}, "1 nodes hold work"),
+    ],
+)
+def test_an_empty_list_of_applications_beside_work_is_contradictory_and_so_busy(
+    contradiction: dict[str, Any], word: str
+) -> None:
+    """As of a list that an access control list has filtered."""
+    seen = observation(reading=reading(applications=(), **contradiction))
+    (found,) = [one for one in busy.verdicts(seen, settings()) if one.probe == busy.APPLICATIONS]
+    assert found.busy and word in found.detail

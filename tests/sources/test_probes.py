@@ -158,3 +158,20 @@ def test_whatever_is_not_known_is_at_work(app: Application, reports: tuple[probe
 
 def test_without_an_answer_nobody_is_at_rest() -> None:
     assert probes.AtRest(lambda: (None, ALL), lambda: 1000.0)().of == ()
+
+
+def test_a_jvm_that_reports_of_an_application_that_nobody_lists_is_busy() -> None:
+    """A master that was replaced answers, lists nothing, and knows of no work; the application is still there."""
+    driver = probes.Report(Role.DRIVER, "app-1", "driver", 990.0, {})
+    empty = reading(990, ())
+    found = probes.unlisted(lambda: (empty, [driver]), now=1000.0, within_s=20.0)
+    assert found.busy and "app-1" in found.detail
+    assert probes.unlisted(lambda: (None, [driver]), now=1000.0, within_s=20.0).busy
+
+
+def test_a_jvm_that_has_fallen_silent_or_whose_application_is_listed_is_not_unlisted() -> None:
+    driver = probes.Report(Role.DRIVER, "app-1", "driver", 990.0, {})
+    empty = reading(990, ())
+    assert not probes.unlisted(lambda: (empty, [driver]), now=1011.0, within_s=20.0).busy
+    listed = reading(990, (APP,))
+    assert not probes.unlisted(lambda: (listed, [driver]), now=1000.0, within_s=20.0).busy
