@@ -53,7 +53,7 @@ def cores_counted(reading: ClusterReading) -> bool:
 
 def free_slots(nodes: Iterable[ClusterNode], size: Size) -> int:
     """Containers of that size that fit in what each node has free, over all nodes that still take work."""
-    return sum(_room(node.memory_free_mb, node.cores_available, size) for node in nodes if node.alive)
+    return sum(_room(node.memory_free_mb, node.cores_available, size) for node in nodes)
 
 
 def all_fit(asks: Iterable[ContainerAsk], nodes: Iterable[ClusterNode], *, with_cores: bool) -> bool:
@@ -61,7 +61,7 @@ def all_fit(asks: Iterable[ContainerAsk], nodes: Iterable[ClusterNode], *, with_
 
     The largest are placed first. False does not prove that there is no other placement.
     """
-    places = [_Place(node.label, node.memory_free_mb, node.cores_available) for node in nodes if node.alive]
+    places = [_Place(node.label, node.memory_free_mb, node.cores_available) for node in nodes]
     for ask in sorted(asks, key=lambda ask: ask.memory_mb, reverse=True):
         size, missing = Size(ask.memory_mb, ask.cores if with_cores else None), ask.count
         for place in places:

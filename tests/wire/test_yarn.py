@@ -154,7 +154,7 @@ def test_nodes_tell_what_is_free_in_memory_and_cores_and_their_partition() -> No
         (8192, None, "CORE"),
         (0, 4, ""),
         (0, 4, ""),
-        (0, 0, ""),
+        (0, 4, ""),
     ], "a node that takes no work has nothing free, whatever it reports"
 
 
