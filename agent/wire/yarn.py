@@ -189,7 +189,7 @@ def _application(app: dict[str, Any], record: object) -> Application:
         containers=None if waits else app["containers"],
         cores_used=app["cores"],
         master_host=(app["master"] or "").partition(":")[0] or None,
-        asks=_asks(member(record, "resourceRequests")),
+        asks=_asks(record),
         limited_by=_limit(app["diagnostics"] or "") if waits else None,
     )
 
@@ -199,9 +199,16 @@ def _limit(diagnostics: str) -> str | None:
     return next((limit for words, limit in _LIMITS if words in said), None)
 
 
-def _asks(requests: object) -> tuple[ContainerAsk, ...] | None:
+def _asks(app: object) -> tuple[ContainerAsk, ...] | None:
     """Those for any host: they count each container once. One that is bound to its place, or that cannot be read,
-    makes all of them unknown."""
+    makes all of them unknown.
+
+    An application that asks for nothing has no `resourceRequests` at all; releases that tell them (2.8 and later) tell
+    `unmanagedApplication` beside.
+    """
+    requests = member(app, "resourceRequests")
+    if requests is None:
+        return None if member(app, "unmanagedApplication") is None else ()
     if isinstance(requests, dict):
         requests = [requests]
     if not isinstance(requests, list):

@@ -212,6 +212,14 @@ def test_what_an_application_asks_for_is_told_whole_or_not_at_all(
     assert isinstance(apps, tuple) and apps[0].asks == asks
 
 
+def test_an_application_that_asks_for_nothing_has_no_list_where_the_release_would_tell_one() -> None:
+    body = load("apps")
+    body["apps"]["app"][0]["unmanagedApplication"] = False
+    apps = yarn.applications(body, 0.0)
+    assert isinstance(apps, tuple)
+    assert [app.asks for app in apps] == [(), None, None]
+
+
 DETAILS = "Details : AM Partition = <DEFAULT_PARTITION>; AM Resource Request = <memory:1024, vCores:1>; "
 
 
