@@ -13,6 +13,9 @@ help: ## show this help
 demo: $(READY) ## watch the whole loop on this machine with a real Spark, about 2 minutes
 	@$(BIN)/tidemark demo
 
+demo-yarn: $(READY) ## the same on real Hadoop daemons (needs Maven; about 3 minutes)
+	@$(BIN)/tidemark demo --cluster yarn
+
 test: $(READY) ## run the tests, real Spark included
 	@$(BIN)/pytest
 
@@ -58,4 +61,4 @@ $(SPARK4)/ready: requirements/spark4.txt $(READY)
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes --target $(SPARK4) -r requirements/spark4.txt
 	@touch $@
 
-.PHONY: help demo test test-spark4 check fmt bench lock clean
+.PHONY: help demo demo-yarn test test-spark4 check fmt bench lock clean

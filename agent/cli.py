@@ -91,36 +91,45 @@ def replay(journal: Path, path: Path, everything: bool) -> None:
     help="Where to leave the report [./demo-report-<time>].",
 )
 @click.option(
+    "--cluster",
+    type=click.Choice(["standalone", "yarn"]),
+    default="standalone",
+    show_default=True,
+    help="What runs the executors. yarn: real Hadoop daemons, whose jars Maven brings.",
+)
+@click.option(
     "--without",
     type=click.Choice(["sink", "spot", "job-end"]),
     help="Take one part away and see the demo fail at the stage that needs it.",
 )
-def demo(folder: Path | None, without: str | None) -> None:
+def demo(folder: Path | None, cluster: str, without: str | None) -> None:
     """Watch the whole loop on this machine: a real Spark, a sandbox of EMR, and the agent as you would run it.
 
     It takes about two minutes and ends when the idle cluster has been terminated. Every stage counts only as seen
     from outside the agent: in CloudWatch, EMR and Spark.
     """
+    import dataclasses
     import time
 
     from rich.console import Console
 
     try:
-        from agent.sandbox.demo import runner
+        from agent.sandbox.demo import ground, runner, yarn_ground
         from agent.sandbox.demo.plan import Plan
     except ModuleNotFoundError as error:
         raise click.ClickException(f"{error}; the demo needs: pip install 'tidemark[sandbox]'") from error
-    plan = {
-        None: Plan(),
-        "sink": Plan(sink=False),
-        "spot": Plan(spot_supply=0),
-        "job-end": Plan(job_ends=False),
-    }[without]
+    plan, stand = (Plan(), ground.standalone) if cluster == "standalone" else (yarn_ground.PLAN, yarn_ground.yarn)
+    plan = dataclasses.replace(
+        plan,
+        sink=without != "sink",
+        spot_supply=0 if without == "spot" else None,
+        job_ends=without != "job-end",
+    )
     target = (folder or Path(time.strftime("demo-report-%Y%m%d-%H%M%S"))).resolve()
     console = Console(highlight=False)
     try:
-        ending = runner.run(plan, target, console)
-    except runner.CANNOT_RUN as error:
+        ending = runner.run(plan, target, console, stand)
+    except (*ground.CANNOT_STAND, *yarn_ground.CANNOT_STAND) as error:
         raise click.ClickException(str(error)) from error
     except KeyboardInterrupt:
         raise click.ClickException(f"interrupted; what there is so far is in {target}") from None

@@ -110,7 +110,8 @@ class JournalTail:
 
 def _kind(code: str, text: str) -> str:
     """What makes a reason the same reason in another turn: its code and its subject, not its numbers."""
-    return f"{code} {text.split(maxsplit=1)[0]}"
+    subject = text.split(maxsplit=1)[0]
+    return f"{code} {subject}" if subject.endswith(":") else code
 
 
 class ChangeTeller:

@@ -25,7 +25,6 @@ from agent import settings_file
 from agent.sandbox.demo import plan as plans
 from agent.sandbox.demo import report, stages
 from agent.sandbox.demo.ground import (
-    CANNOT_STAND,
     Ground,
     application_arguments,
     application_settings,
@@ -37,8 +36,6 @@ from agent.sandbox.demo.stages import Passed, Stage
 from agent.sandbox.demo.witness import Seen, Witness
 from agent.sandbox.emr import Delays, Market, SandboxServer
 from agent.sandbox.spark.conf import MetricsSink
-
-CANNOT_RUN = CANNOT_STAND
 
 REGION = "eu-west-1"
 STOP_TIMEOUT_S = 30.0
@@ -62,7 +59,7 @@ class Ending:
 def run(plan: Plan, folder: Path, console: Console, stand: Stand = standalone) -> Ending:
     """The whole demo. Afterwards nothing of it runs any more, and `folder` holds what it left behind.
 
-    Raises one of CANNOT_RUN.
+    Raises what the ground says that cannot be stood on.
     """
     folder.mkdir(parents=True, exist_ok=True)
     began = time.time()
