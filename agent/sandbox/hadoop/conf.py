@@ -174,6 +174,8 @@ def write_folder(folder: Path, sites: Mapping[str, Mapping[str, str]]) -> Path:
     for name, properties in sites.items():
         (folder / f"{name}.xml").write_text(_site(properties), encoding="utf-8")
     (folder / "log4j.properties").write_text(_LOG4J, encoding="utf-8")
+    # What /jmx says of metrics, TotalLoad for one, is otherwise up to ten seconds old (MetricsSourceAdapter).
+    (folder / "hadoop-metrics2.properties").write_text("*.period=1\n", encoding="utf-8")
     for daemon in ("hdfs", "datanode"):
         # The pages of these two are in Hadoop's tarball only; without the folders they do not even serve /jmx.
         (folder / "webapps" / daemon).mkdir(parents=True, exist_ok=True)
@@ -204,7 +206,8 @@ def _label_settings(workdir: Path) -> dict[str, str]:
         "yarn.node-labels.enabled": "true",
         "yarn.node-labels.configuration-type": "distributed",
         "yarn.node-labels.fs-store.root-dir": (workdir / "labels").as_uri(),
-        "yarn.node-labels.am.default-node-label-expression": CORE_LABEL,
+        # EMR's own name for it is yarn.node-labels.am.default-node-label-expression.
+        "yarn.resourcemanager.node-labels.am.default-node-label-expression": CORE_LABEL,
     }
 
 

@@ -29,6 +29,8 @@ ON_YARN = {
     "spark.yarn.report.interval": "1s",
     "spark.yarn.scheduler.heartbeat.interval-ms": "500",
     "spark.yarn.containerLauncherMaxThreads": "4",
+    # A drained executor waits for room for its cached blocks, for ever if there is none anywhere.
+    "spark.executor.decommission.forceKillTimeout": "40s",
     # What a removed node had is not held against the stage that misses it (EMR: ignoreOnDecommissionFetchFailure).
     "spark.stage.ignoreDecommissionFetchFailure": "true",
 }
