@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -72,10 +73,10 @@ class Entry:
     def instance(self) -> Instance:
         """Everything as values. Reads only fields that are replaced as a whole, so it needs no lock."""
         last, missing = self.last, self.missing
-        values = last.layout.values(last.packed)
+        values: Mapping[str, float] = last.layout.values(last.packed)
         if missing:
             left_out = Layout(tuple(missing)).values(b" ".join(text for text, _ in missing.values()))
-            values = left_out | values
+            values = {**left_out, **values}
         return Instance(self.role, self.app, self.id, self.peer, self.first_seen, last.at, values)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from array import array
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import NamedTuple, TypeVar
@@ -18,20 +19,51 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 
+class Values(Mapping[str, float]):
+    """What one report says, by series. A table and its snapshots hold many: each costs eight bytes a series, for the
+    names belong to the layout."""
+
+    __slots__ = ("_index", "_numbers")
+
+    def __init__(self, index: Mapping[str, int], numbers: array[float]) -> None:
+        """`numbers` in the order of the layout; NaN where a series says nothing."""
+        self._index = index
+        self._numbers = numbers
+
+    def __getitem__(self, series: str) -> float:
+        value = self._numbers[self._index[series]]
+        if value != value:
+            raise KeyError(series)
+        return value
+
+    def __iter__(self) -> Iterator[str]:
+        return (series for series, value in zip(self._index, self._numbers, strict=True) if value == value)
+
+    def __len__(self) -> int:
+        return sum(value == value for value in self._numbers)
+
+    def __repr__(self) -> str:
+        return f"Values({dict(self)})"
+
+
 @dataclass(frozen=True, slots=True)
 class Layout:
     """The wanted series of a report, in order."""
 
     series: tuple[str, ...]
-    maxima: tuple[str, ...] = field(init=False)
-    heartbeat: tuple[str, ...] = field(init=False)
+    index: Mapping[str, int] = field(init=False, repr=False, compare=False)
+    maxima: tuple[int, ...] = field(init=False, repr=False, compare=False)
+    heartbeat: tuple[int, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        maxima = tuple(name for name in self.series if name.startswith("jvm.") and name.endswith(".max"))
-        object.__setattr__(self, "maxima", maxima)
-        object.__setattr__(self, "heartbeat", tuple(name for name in self.series if name.startswith(HEARTBEAT)))
+        index = {name: place for place, name in enumerate(self.series)}
+        maxima = [place for name, place in index.items() if name.startswith("jvm.") and name.endswith(".max")]
+        heartbeat = [place for name, place in index.items() if name.startswith(HEARTBEAT)]
+        object.__setattr__(self, "index", index)
+        object.__setattr__(self, "maxima", tuple(maxima))
+        object.__setattr__(self, "heartbeat", tuple(heartbeat))
 
-    def values(self, packed: bytes) -> dict[str, float]:
+    def values(self, packed: bytes) -> Values:
         """What the values say, by series: those that are numbers, possible, and not a sentinel for "undefined".
 
         Spark says −1 where a figure is undefined, JVMs also 0 for a maximum; every `ExecutorMetrics` is 0 until the
@@ -39,17 +71,20 @@ class Layout:
         """
         texts = packed.split()
         try:
-            numbers = list(map(float, texts))
+            said = list(map(float, texts))
         except ValueError:
-            numbers = [_number(text) for text in texts]
-        values = {name: value for name, value in zip(self.series, numbers, strict=True) if 0 <= value <= LARGEST}
-        for name in self.maxima:
-            if values.get(name, 1) < 1:
-                del values[name]
-        if values.get(FIRST_HEARTBEAT) == 0:
-            for name in self.heartbeat:
-                values.pop(name, None)
-        return values
+            said = [_number(text) for text in texts]
+        if len(said) != len(self.series):
+            raise ValueError(f"{len(said)} values for {len(self.series)} series")
+        numbers = array("d", [value if 0 <= value <= LARGEST else math.nan for value in said])
+        for place in self.maxima:
+            if numbers[place] < 1:
+                numbers[place] = math.nan
+        first = self.index.get(FIRST_HEARTBEAT)
+        if first is not None and numbers[first] == 0:
+            for place in self.heartbeat:
+                numbers[place] = math.nan
+        return Values(self.index, numbers)
 
 
 EMPTY = Layout(())
