@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from agent.domain.fleets import Fleet
 from agent.domain.readings import Application, ClusterManager, ClusterNode, ClusterReading, ContainerAsk
-from agent.domain.slots import all_fit, executor_size, free_slots
+from agent.domain.slots import all_fit, cores_counted, executor_size, free_slots
 
 PENDING = frozenset({"NEW", "NEW_SAVING", "SUBMITTED", "ACCEPTED", "WAITING"})
 """States in which an application waits to run: YARN's, and the standalone master's word."""
@@ -34,11 +34,14 @@ def queue_limited(reading: ClusterReading) -> QueueLimit | None:
     pending = reading.containers_pending
     if pending is None or reading.containers_reserved != 0 or not (waiting or pending):
         return None
-    if not _room_for_all(reading, nodes, applications, pending):
-        return None
     limits = sorted({application.limited_by for application in waiting if application.limited_by})
     idle = all(application.asks == () for application in applications if application.state not in PENDING)
     said = bool(waiting) and idle and all(application.limited_by for application in waiting)
+    # where it does not show whether cores count, they may; unless the scheduler itself names something else
+    negative = any((node.cores_available or 0) < 0 for node in nodes)
+    with_cores = cores_counted(reading) or not (said or negative)
+    if not _room_for_all(reading, nodes, applications, pending, with_cores=with_cores):
+        return None
     why = f"; the scheduler names {', '.join(limits)}" if limits else ""
     return QueueLimit(said, f"{len(waiting)} applications and {pending} containers wait although all fit{why}")
 
@@ -52,9 +55,13 @@ def masters_on_task_nodes(reading: ClusterReading | None, fleet: Fleet | None) -
 
 
 def _room_for_all(
-    reading: ClusterReading, nodes: tuple[ClusterNode, ...], applications: tuple[Application, ...], pending: int
+    reading: ClusterReading,
+    nodes: tuple[ClusterNode, ...],
+    applications: tuple[Application, ...],
+    pending: int,
+    *,
+    with_cores: bool,
 ) -> bool:
-    with_cores = all((node.cores_available or 0) >= 0 for node in nodes)
     asks = tuple(_asks(applications))
     told = all(app.asks is not None for app in applications) and sum(ask.count for ask in asks) >= pending
     if told and asks:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.domain.readings import ClusterManager, ClusterReading, ContainerAsk, NodeCounts
+from agent.domain.waiting import queue_limited
 from agent.wire import yarn
 from agent.wire.json_fields import Malformed
 
@@ -246,6 +248,21 @@ def test_a_limit_that_the_scheduler_names_is_told_only_of_what_waits(diagnostics
     apps = yarn.applications(body, 0.0)
     assert isinstance(apps, tuple)
     assert [a.limited_by for a in apps] == [None, limit, None]
+
+
+def test_a_real_resource_manager_that_holds_an_application_back_is_understood() -> None:
+    """One application has all that it wants; the master of the other would fit and may not start."""
+    body = load("queue_limited_3.4.2")
+    reading, nodes = yarn.metrics(body["metrics"], 1.0), yarn.nodes(body["nodes"], 1.0)
+    apps = yarn.applications(body["apps"], 1.0)
+    assert isinstance(reading, ClusterReading) and isinstance(nodes, tuple) and isinstance(apps, tuple)
+    assert [(app.state, app.asks, app.containers, app.master_host) for app in apps] == [
+        ("RUNNING", (), 2, "127.0.0.2"),
+        ("ACCEPTED", (ContainerAsk(memory_mb=256, cores=1, label="", count=1),), None, None),
+    ]
+    limit = queue_limited(replace(reading, nodes=nodes, applications=apps))
+    assert limit is not None and limit.said
+    assert "the queue's share for application masters" in limit.text
 
 
 @pytest.mark.parametrize(
