@@ -206,7 +206,21 @@ class Table:
             self._sweep(at)
             for gone in [name for name, known in self._applications.items() if known.live == 0]:
                 del self._applications[gone]
+        if new and len(self._applications) >= self._settings.max_applications:
+            self._displace_for(app)
         return full()
+
+    def _displace_for(self, app: str) -> None:
+        """An application that the cluster manager lists takes the place of one that it does not: whoever can reach
+        the port can make up names, and must not keep the real ones out."""
+        listed = {one.id for one in self._cluster.applications or ()} if self._cluster is not None else set()
+        stranger = next((name for name in self._applications if name not in listed), None)
+        if app not in listed or stranger is None:
+            return
+        for entry in [entry for entry in self._entries.values() if entry.app == stranger]:
+            self._drop(entry)
+        del self._applications[stranger]
+        self._tally[refusals.APPLICATIONS_DISPLACED] += 1
 
     def _admitted(self, arrival: Arrival, peer: str, at: float) -> Entry:
         origin = arrival.origin

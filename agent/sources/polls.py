@@ -94,7 +94,7 @@ class SparkPoll:
         self._max_applications = max_applications
         self._ui_urls: dict[str, str] = {}
         self._paths: dict[str, str] = {}
-        self._reported: dict[str, set[str]] = {}
+        self._reported: dict[tuple[str, str], set[str]] = {}
         self._turn = 0
 
     def __call__(self, ask: Ask) -> Iterator[Reading]:
@@ -105,7 +105,7 @@ class SparkPoll:
         else:
             bases = self._running(ask)
             self._paths = {app: path for app, path in self._paths.items() if app in bases}
-        self._reported = {app: reported for app, reported in self._reported.items() if app in bases}
+        self._reported = {known: reported for known, reported in self._reported.items() if known[0] in bases}
         for app in self._in_turn(tuple(bases)):
             yield from self._removals(ask, app, bases[app])
 
@@ -132,13 +132,18 @@ class SparkPoll:
 
     def _removals(self, ask: Ask, app: str, base: str) -> Iterator[ExecutorRemoval]:
         if app not in self._paths:
-            path = self._served(ask, base).get(app)
-            if path is None:
+            served = self._served(ask, base).get(app)
+            if served is None:
                 return
-            self._paths[app] = path
-        found = ask.json(base + self._paths[app], partial(spark_rest.removals, app=app))
-        reported = self._reported.setdefault(app, set())
-        for removal in found or ():
+            self._paths[app] = served
+        path = self._paths[app]
+        found = ask.json(base + path, partial(spark_rest.removals, app=app))
+        if found is None:
+            # a further attempt of it (YARN, cluster mode) has another path, and numbers its executors anew
+            del self._paths[app]
+            return
+        reported = self._reported.setdefault((app, path), set())
+        for removal in found:
             if removal.executor not in reported:
                 reported.add(removal.executor)
                 yield removal

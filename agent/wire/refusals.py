@@ -29,6 +29,7 @@ REPORT_REJECTED = "LinesRejected.report"
 
 OUT_OF_ORDER = "ReportsRejected.out_of_order"
 TOO_MANY_APPLICATIONS = "ReportsRejected.too_many_applications"
+APPLICATIONS_DISPLACED = "ApplicationsDisplaced"
 TOO_MANY_EXECUTORS = "ReportsRejected.too_many_executors"
 TOO_MANY_VALUES = "ReportsRejected.too_many_values"
 
@@ -63,6 +64,7 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         REPORT_REJECTED: "Wanted lines of a report that was refused as a whole, for a reason of `ReportsRejected`.",
         OUT_OF_ORDER: "Older by the sender's clock than the last one of the same executor.",
         TOO_MANY_APPLICATIONS: "Past `listener.max_applications`.",
+        APPLICATIONS_DISPLACED: "Applications that the cluster manager does not list, forgotten for one that it lists.",
         TOO_MANY_EXECUTORS: "Past `listener.max_executors`.",
         TOO_MANY_VALUES: "Past twice `max_names_per_source` for each of `max_executors`, all values together.",
         CONNECTIONS_ACCEPTED: "Connections that were accepted.",

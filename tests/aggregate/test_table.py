@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from agent.aggregate.snapshot import Instance, Role, Snapshot
 from agent.aggregate.table import Table
-from agent.domain.readings import ClusterManager, ClusterReading, ExecutorRemoval, HdfsReading, NodeReading
+from agent.domain.readings import Application, ClusterManager, ClusterReading, ExecutorRemoval, HdfsReading, NodeReading
 from agent.settings import ListenerSettings
 from agent.telemetry import Telemetry
 from agent.wire import refusals
@@ -245,6 +245,51 @@ def test_applications_past_the_bound_are_refused_until_one_has_gone():
     assert snapshot.counts[refusals.TOO_MANY_APPLICATIONS] == 3
     send(into, ROOMY, AT + 60, app="application_1_0004")
     assert {one.app for one in into.snapshot(AT + 60).instances} == {"application_1_0004"}
+
+
+def test_a_listed_application_takes_the_place_of_a_made_up_one():
+    """Whoever can reach the port can fill the table with names; the cluster manager tells which are real."""
+    into = table(max_applications=2)
+    for number in range(2):
+        send(into, ROOMY, AT, app=f"made_up_{number}")
+    real = Application(id=APP, name="", state="RUNNING", memory_used_mb=1)
+    into.take(
+        ClusterReading(
+            at=AT, manager=ClusterManager.YARN, memory_total_mb=1, memory_available_mb=1, applications=(real,)
+        )
+    )
+    send(into, ROOMY, AT)
+    send(into, ROOMY, AT, app="made_up_2")
+    snapshot = into.snapshot(AT)
+    assert {one.app for one in snapshot.instances} == {"made_up_1", APP}
+    assert snapshot.counts[refusals.APPLICATIONS_DISPLACED] == 1
+
+
+def test_what_has_been_forgotten_makes_room_for_as_much_again():
+    """The bound on all values together counts what is held, not what ever came."""
+    into = table(max_executors=2, max_names_per_source=3)
+    for round in range(20):
+        for executor in ("1", "2"):
+            send(into, ROOMY, AT + 100 * round, executor=f"{round}{executor}")
+        assert len(into.snapshot(AT + 100 * round).instances) == 2
+    assert refusals.TOO_MANY_VALUES not in into.snapshot(AT + 2000).counts
+
+
+def test_an_executor_that_reports_again_after_it_was_forgotten_did_not_die():
+    into = table()
+    dies(into, FULL)
+    for at in (AT + 40, AT + 60, AT + 80):
+        send(into, ROOMY, at, executor="driver")
+    assert into.snapshot(AT + 80).memory_deaths
+    send(into, FULL, AT + 81)
+    assert not into.snapshot(AT + 81).memory_deaths
+
+
+def test_after_our_clock_was_set_back_known_executors_are_heard():
+    into = table()
+    send(into, ROOMY, AT + 3600)
+    send(into, FULL, AT)
+    assert only(into.snapshot(AT)).values == FULL
 
 
 def test_executors_past_the_bound_are_refused_and_known_ones_are_heard():

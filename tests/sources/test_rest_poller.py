@@ -368,6 +368,17 @@ def test_an_attempt_is_learnt_from_the_application_once(server: FakeHttp) -> Non
     assert server.requests.count("/api/v1/applications") == 1
 
 
+def test_a_further_attempt_is_found_and_its_executors_are_told_anew(server: FakeHttp) -> None:
+    """YARN starts the application master again: another path, and executor ids from 1 on."""
+    serve_app(server, "application_1_1", ["1"], attempt="1")
+    rig = Rig(SparkPoll(lambda: cluster(spark_app("application_1_1", server.url))))
+    assert seen(rig.poll()) == [("application_1_1", "1")]
+    server.answers("/api/v1/applications/application_1_1/1/allexecutors", http.status(404))
+    serve_app(server, "application_1_1", ["1"], attempt="2")
+    assert rig.poll() == []
+    assert seen(rig.poll()) == [("application_1_1", "1")]
+
+
 def test_applications_that_do_not_run_or_have_no_address_are_not_asked(server: FakeHttp) -> None:
     apps = (spark_app("app-1", server.url, "ACCEPTED"), spark_app("app-2", None))
     assert Rig(SparkPoll(lambda: cluster(*apps))).poll() == []
