@@ -15,7 +15,7 @@ from agent.domain.readings import Reading
 from agent.sandbox.hadoop import views
 from agent.sandbox.hadoop.cluster import HadoopCluster, Node
 from agent.settings import RestSettings
-from agent.sources.polls import hdfs_poll, yarn_poll
+from agent.sources.polls import SparkPoll, hdfs_poll, yarn_poll
 from agent.sources.rest_poller import Poll, RestPoller
 from agent.telemetry import Telemetry
 from tests.sandbox.spark_world import wait_for
@@ -52,6 +52,11 @@ def yarn_of(cluster: HadoopCluster) -> Poller:
 
 def hdfs_of(cluster: HadoopCluster) -> Poller:
     return Poller(hdfs_poll(cluster.name_node_url))
+
+
+def removals_of(cluster: HadoopCluster) -> Poller:
+    """Of executors, at the addresses that the ResourceManager tells."""
+    return Poller(SparkPoll(yarn_of(cluster).once))
 
 
 def metrics(cluster: HadoopCluster) -> dict[str, Any]:

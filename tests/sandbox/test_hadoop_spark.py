@@ -27,6 +27,7 @@ from tests.sandbox.hadoop_world import (
     look,
     metrics,
     nodes_up,
+    removals_of,
     state,
     yarn_of,
 )
@@ -116,6 +117,12 @@ def test_no_result_is_lost_when_one_node_is_drained_and_another_disappears(
         cluster.kill(replacement)
         wait_for(lambda: not running(pids), "nothing of it runs, Python workers included", 30)
         wait_for(lambda: state(cluster, replacement) == "LOST", "YARN has noticed", 60)
+        removals = removals_of(cluster)
+        wait_for(
+            lambda: removals.once() and {each.executor for each in removals.readings} >= {"2", "3"},
+            "the agent has read at the application's own UI, through YARN's proxy, which executors were removed",
+            120,
+        )
         passes = job.passes()
         wait_for(lambda: job.has_work("1") and job.passes() > passes + 1, "it goes on with one executor", 150)
         report = job.finish()

@@ -7,6 +7,7 @@ Each body becomes `FOLDER/yarn/<moment>/<what>.json` or `FOLDER/hdfs/<moment>/<w
 - `decommissioning`: the task node is being drained; `decommissioned`: it has left
 - `lost`: another task node was killed; `finished`: the application has ended
 - `labels`: the core node carries a label, the task node none; the application's master is on the core node
+- `limited`: room for both of two applications, but the queue lets only one application master run
 - `idle`, `writing` (HDFS): nobody writes; one client holds a file open
 """
 
@@ -36,11 +37,12 @@ from agent.sandbox.spark.home import SparkMissing
 
 UNFINISHED = "NEW,NEW_SAVING,SUBMITTED,ACCEPTED,RUNNING"
 YARN = {
-    "info": "/ws/v1/cluster/info",
     "metrics": "/ws/v1/cluster/metrics",
     "nodes": "/ws/v1/cluster/nodes",
-    "nodes_of_all_states": f"/ws/v1/cluster/nodes?states={views.NODE_STATES}",
     "apps": f"/ws/v1/cluster/apps?states={UNFINISHED}",
+}
+MORE = {
+    "info": "/ws/v1/cluster/info",
     "apps_of_all_states": "/ws/v1/cluster/apps",
     "scheduler": "/ws/v1/cluster/scheduler",
     "node_labels": "/ws/v1/cluster/get-node-labels",
@@ -64,8 +66,10 @@ class Recorder:
     cluster: HadoopCluster
     folder: Path
 
-    def yarn(self, moment: str) -> None:
-        self._record(self.cluster.resource_manager_url, YARN, self.folder / "yarn" / moment)
+    def yarn(self, moment: str, *more: str) -> None:
+        """The bodies of every moment, and some of `MORE`."""
+        paths = YARN | {name: MORE[name] for name in more}
+        self._record(self.cluster.resource_manager_url, paths, self.folder / "yarn" / moment)
 
     def hdfs(self, moment: str) -> None:
         self._record(self.cluster.name_node_url, HDFS, self.folder / "hdfs" / moment)
@@ -87,11 +91,14 @@ def record(folder: Path) -> None:
         shape = Shape(core_label=True)
         with HadoopCluster(Path(scratch) / "labels", memory_mb_per_unit=1100, shape=shape) as cluster:
             _labels(Recorder(cluster, folder), Path(scratch))
+        shape = Shape(application_master_share=0.0)
+        with HadoopCluster(Path(scratch) / "limited", memory_mb_per_unit=1100, shape=shape) as cluster:
+            _limited(Recorder(cluster, folder), Path(scratch))
 
 
 def _plain(recorder: Recorder, scratch: Path) -> None:
     cluster = recorder.cluster
-    recorder.yarn("empty")
+    recorder.yarn("empty", "info")
     end = scratch / "end"
     application = SparkOnYarn(cluster, settings=WANTED).submit(
         Path(demo_app.__file__), _arguments(scratch, end), log_name="recorded"
@@ -100,7 +107,7 @@ def _plain(recorder: Recorder, scratch: Path) -> None:
     recorder.yarn("waiting")
     core, task = cluster.add_node(core=True), cluster.add_node()
     _wait(lambda: _containers(cluster, core) == 2 and _containers(cluster, task) == 1, "two executors run")
-    recorder.yarn("running")
+    recorder.yarn("running", "scheduler")
     _hdfs(recorder)
     cluster.decommission(task, timeout_s=60)
     _wait(lambda: _state(cluster, task) == "DECOMMISSIONING", "the task node is being drained")
@@ -115,7 +122,7 @@ def _plain(recorder: Recorder, scratch: Path) -> None:
     end.touch()
     _wait(lambda: application.poll() is not None, "the application ends")
     _wait(lambda: _apps(cluster, UNFINISHED) == 0, "the application has ended")
-    recorder.yarn("finished")
+    recorder.yarn("finished", "apps_of_all_states")
 
 
 def _labels(recorder: Recorder, scratch: Path) -> None:
@@ -126,7 +133,19 @@ def _labels(recorder: Recorder, scratch: Path) -> None:
         Path(demo_app.__file__), _arguments(scratch, scratch / "never"), log_name="recorded"
     )
     _wait(lambda: _containers(cluster, core) + _containers(cluster, task) >= 2, "an executor runs")
-    recorder.yarn("labels")
+    recorder.yarn("labels", "scheduler", "node_labels")
+
+
+def _limited(recorder: Recorder, scratch: Path) -> None:
+    cluster = recorder.cluster
+    core = cluster.add_node(4, core=True)
+    _wait(lambda: cluster.alive(core), "a node")
+    spark = SparkOnYarn(cluster, settings=SMALL_APPLICATION)
+    for name in ("first", "second"):
+        arguments = _arguments(scratch, scratch / "never")
+        spark.submit(Path(demo_app.__file__), arguments, {"spark.app.name": name}, log_name=name)
+    _wait(lambda: _apps(cluster, "RUNNING") == 1 and _apps(cluster, "ACCEPTED") == 1, "one runs, one waits")
+    recorder.yarn("limited", "scheduler")
 
 
 def _hdfs(recorder: Recorder) -> None:
