@@ -155,7 +155,8 @@ class Controller:
     def _confirm(self, at: float, first: Considered) -> tuple[Considered, str | None]:
         """The same decided again from facts of this moment; and why it may not be acted on, if it may not."""
         ends = isinstance(first.decision, Terminate)
-        if ends:
+        if not (isinstance(first.decision, Resize) and first.decision.scales_out):
+            # what is taken away must not have got work since the last poll
             self._outside.ask_manager()
         if not (self._cluster.read_now(at) and self._fleet.read_now(at)):
             return self._consider(at, first.observation.evidence), "EMR could not be asked just before acting"
@@ -164,7 +165,8 @@ class Controller:
         if not _same_kind(first.decision, second.decision):
             return second, "not what was decided before everything was read afresh"
         reading = second.observation.reading
-        if ends and not ends_by_deadline(second.decision) and (reading is None or reading.at < at):
+        takes = not (isinstance(second.decision, Resize) and second.decision.scales_out)
+        if takes and not ends_by_deadline(second.decision) and (reading is None or reading.at < at):
             return second, "the cluster manager could not be asked just before acting"
         return second, None
 

@@ -243,6 +243,37 @@ def test_what_appears_between_decision_and_call_saves_the_cluster(path: Path, ap
         assert isinstance(last.decision, Hold)
 
 
+def test_work_that_arrives_between_decision_and_call_keeps_its_nodes(path: Path) -> None:
+    cluster = world(path, target=10)
+    agent = cluster.controller()
+    cluster.run(agent, 1000)
+    cluster.free_percent = 90.0
+
+    def something() -> None:
+        cluster.busy_hosts = 10
+
+    cluster.on_confirm = something
+    turns = cluster.run(agent, 300)
+    assert cluster.acts() == []
+    assert any(isinstance(turn.unconfirmed, Resize) and Why.RUNNING_WORK in codes(turn) for turn in turns)
+
+
+def test_a_scale_in_needs_an_answer_of_this_moment(path: Path) -> None:
+    cluster = world(path, target=10)
+    agent = cluster.controller()
+    cluster.run(agent, 1000)
+    cluster.free_percent = 90.0
+
+    def something() -> None:
+        cluster.manager_answers = False
+        cluster.answered_at = cluster.now - 10
+
+    cluster.on_confirm = something
+    turns = cluster.run(agent, 190)
+    assert cluster.acts() == []
+    assert turns[-1].result.detail == "the cluster manager could not be asked just before acting"
+
+
 def test_an_application_starts_the_hour_anew(path: Path) -> None:
     cluster = world(path, idle=QUICK_IDLE)
     agent = cluster.controller()

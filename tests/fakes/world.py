@@ -57,7 +57,9 @@ class World:
     manager_answers: bool = True
     refuses: bool = False
     on_confirm: Callable[[], None] = lambda: None
-    """Called when the cluster manager is asked just before an end."""
+    """Called when the cluster manager is asked just before an end or a scale in."""
+    busy_hosts: int = 0
+    """How many of the task nodes hold work."""
     calls: list[tuple[float, str]] = field(default_factory=list)
     notices: list[tuple[float, str]] = field(default_factory=list)
     answered_at: float = BEGINNING
@@ -184,7 +186,7 @@ class World:
                 alive=True,
                 draining=False,
                 memory_total_mb=4096.0,
-                memory_used_mb=0.0,
+                memory_used_mb=1024.0 if number < self.busy_hosts else 0.0,
                 containers=None,
             )
             for number in range(hosts)
