@@ -16,8 +16,8 @@ demo: $(READY) ## watch the whole loop on this machine with a real Spark, about 
 demo-yarn: $(READY) ## the same on real Hadoop daemons (needs Maven; about 3 minutes)
 	@$(BIN)/tidemark demo --cluster yarn
 
-test: $(READY) ## run the tests, real Spark included
-	@$(BIN)/pytest
+test: $(READY) ## run the tests, real Spark and real Hadoop included (ARGS=… for pytest)
+	@$(BIN)/pytest $(ARGS)
 
 test-spark4: $(READY) $(SPARK4)/ready ## run the real-Spark tests on Spark 4
 	@$(BIN)/pytest -m spark --spark-home $(SPARK4)/pyspark
