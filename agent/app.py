@@ -1,20 +1,15 @@
-"""The composition root: settings become objects, objects become loops. Start, watch, stop in order."""
+"""The composition root: settings become objects, objects become loops. Start and stop in order."""
 
 from __future__ import annotations
 
-import ctypes
 import logging
 import os
-import signal
-import sys
-import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 from random import Random
 
 import agent
-from agent import log
+from agent import log, pollers
 from agent.actuators import ACTUATORS
 from agent.actuators.emr_calls import EmrClients
 from agent.actuators.steps import StepsProbe
@@ -34,7 +29,6 @@ from agent.periods import Periods, Sensed
 from agent.policy import reasons
 from agent.policy.guards import GUARDS
 from agent.settings import AwsSettings, RestSettings, Settings, SettingsError, SettingsFault
-from agent.settings_check import load_checked
 from agent.sightings import Sightings
 from agent.sinks import SINKS, BuiltSink, SinkParts
 from agent.sinks.notices import LogNotifier, SnsNotifier
@@ -42,9 +36,7 @@ from agent.sources import probes
 from agent.sources.graphite_listener import Listener
 from agent.sources.isbusy import IsBusyFile
 from agent.sources.node import NodeReader
-from agent.sources.polls import SparkPoll, hdfs_poll, standalone_poll, yarn_poll
 from agent.sources.rest_poller import Poll, RestPoller
-from agent.supervisor import EX_SETTINGS
 from agent.telemetry import Telemetry
 
 LISTENER_LIMIT_S = 5.0
@@ -57,9 +49,6 @@ AWS_CALLS_A_TURN = 16
 """More than a turn makes: both views, what is read afresh, the act itself."""
 BOTOCORE_BACKOFF_S = 20.0
 """The longest pause between two attempts (botocore, standard retry mode)."""
-
-WATCH_PERIOD_S = 0.5
-PR_SET_PDEATHSIG = 1
 
 
 class App:
@@ -81,7 +70,7 @@ class App:
         self._periods = Periods(self._table, settings.cluster, self._cluster_id, self._clock())
         self._node = NodeReader(lambda: (os.getpid(), os.getppid()), self._clock)
         self._sensed: Sensed | None = None
-        self._manager = self._manager_poller("manager")
+        self._manager = pollers.of_manager(settings.sources, self._poller)
         self._controller = self._build_controller()
         self._last_hold: tuple[str, ...] = ()
         self._sightings = Sightings(settings)
@@ -101,7 +90,7 @@ class App:
         )
         call_s = longest_call_s(self._settings.aws)
         loops.add("listener", self._listener.run, LISTENER_LIMIT_S)
-        for name, poller in self._pollers():
+        for name, poller in pollers.wanted(self._settings.sources, self._last_reading, self._poller):
             loops.add(name, poller.run, LOOP_LIMIT_S)
         for name, built in self._sinks.items():
             if built.run is not None:
@@ -239,30 +228,6 @@ class App:
         made = {name: build(parts) for name, build in SINKS.items()}
         return {name: built for name, built in made.items() if built is not None}
 
-    def _manager_poller(self, name: str) -> RestPoller:
-        """One that asks the cluster manager: its own session, so that two threads never share one."""
-        sources = self._settings.sources
-        if sources.standalone.url:
-            return self._poller(name, sources.standalone, standalone_poll(sources.standalone.url))
-        if sources.yarn.url:
-            return self._poller(name, sources.yarn, yarn_poll(sources.yarn.url, sources.yarn.other_urls))
-        return self._poller(name, sources.yarn, lambda _: ())
-
-    def _pollers(self) -> list[tuple[str, RestPoller]]:
-        """Those that the settings ask for, each for a thread of its own."""
-        sources = self._settings.sources
-        spark = SparkPoll(self._last_reading, sources.spark.url, sources.standalone.url)
-        wanted: list[tuple[str, RestSettings, Poll]] = []
-        if sources.yarn.url:
-            wanted.append(("yarn", sources.yarn, yarn_poll(sources.yarn.url, sources.yarn.other_urls)))
-        if sources.standalone.url:
-            wanted.append(("standalone", sources.standalone, standalone_poll(sources.standalone.url)))
-        if sources.hdfs.url:
-            wanted.append(("hdfs", sources.hdfs, hdfs_poll(sources.hdfs.url, sources.hdfs.other_urls)))
-        if sources.yarn.url or sources.standalone.url or sources.spark.url:
-            wanted.append(("spark", sources.spark, spark))
-        return [(name, self._poller(name, rest, poll)) for name, rest, poll in wanted]
-
     def _poller(self, name: str, rest: RestSettings, poll: Poll) -> RestPoller:
         return RestPoller(name, rest, poll, self._table, self._clock, self._telemetry)
 
@@ -278,61 +243,3 @@ _NO_CLUSTER = "is empty and no file of EMR on this machine tells the cluster: se
 
 def _fail(path: str, text: str) -> str:
     raise SettingsError("settings", (SettingsFault(path, text),))
-
-
-def main(argv: list[str]) -> int:
-    """The agent's process: `argv` is the settings file and the number of the supervisor's pipe."""
-    log.set_up()
-    _die_with_parent()
-    path, beats = Path(argv[0]), int(argv[1])
-    stopping = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, lambda *_: stopping.set())
-    try:
-        settings = load_checked(path)
-        app = App(settings)
-    except SettingsError as error:
-        for fault in error.faults:
-            log.event(logging.ERROR, "settings.refused", file=str(path), path=fault.path, fault=fault.text)
-        return EX_SETTINGS
-    limits = settings.supervisor
-    os.write(beats, f"{limits.unresponsive_s} {limits.restart_delay_s} {limits.stop_timeout_s}\n".encode())
-    loops = Loops()
-    try:
-        app.start(loops)
-    except OSError as error:
-        log.event(logging.ERROR, "listener.cannot_bind", port=settings.listener.port, error=str(error))
-        return 1
-    if (why := _watch(loops, stopping, beats)) is not None:
-        log.event(logging.ERROR, "agent.stuck", why=why)
-        # threads that do not come round cannot be joined, and the listening port must close now
-        os._exit(1)
-    log.event(logging.INFO, "agent.stopping")
-    app.stop(loops, limits.stop_timeout_s * 0.8)
-    log.event(logging.INFO, "agent.stopped")
-    return 0
-
-
-def _watch(loops: Loops, stopping: threading.Event, beats: int) -> str | None:
-    """Until asked to stop, tell the supervisor that all loops turn. Returns why one does not, or None."""
-    os.set_blocking(beats, False)
-    while not stopping.wait(WATCH_PERIOD_S):
-        if (why := loops.stuck()) is not None:
-            return why
-        try:
-            os.write(beats, b".")
-        except BlockingIOError:
-            continue
-        except BrokenPipeError:
-            return "the supervisor is gone"
-    return None
-
-
-def _die_with_parent() -> None:
-    """Ask the kernel to kill this process with its supervisor (Linux, prctl(2)): even frozen it must not stay."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -132,8 +132,8 @@ def _say(text: str) -> None:
 
 
 def main(argv: list[str]) -> int:
-    """`argv` is the settings file and options for `agent.app`."""
-    return Supervisor([sys.executable, "-m", "agent.app", *argv]).run()
+    """`argv` is the settings file and options for `agent.process`."""
+    return Supervisor([sys.executable, "-m", "agent.process", *argv]).run()
 
 
 if __name__ == "__main__":
