@@ -132,7 +132,7 @@ def _tail(folder: Path) -> str:
 def _print(screen: report.Screen, found: dict[str, list[Times]], repeats: int) -> bool:
     table = Table(title=f"A small Spark job in local[1], reports every {REPORT_PERIOD_S} s; median of {repeats}")
     table.add_column("")
-    for heading in ("work s", "stop s", "longest stop s", "result"):
+    for heading in ("work s", "shortest work s", "stop s", "longest stop s", "result"):
         table.add_column(heading, justify="right")
     expected = found[FATES[0].name][0].result
     for name, times in found.items():
@@ -140,6 +140,7 @@ def _print(screen: report.Screen, found: dict[str, list[Times]], repeats: int) -
         table.add_row(
             name,
             f"{statistics.median(one.work_s for one in times):.1f}",
+            f"{min(one.work_s for one in times):.1f}",
             f"{statistics.median(one.stop_s for one in times):.2f}",
             f"{max(one.stop_s for one in times):.2f}",
             "equal" if same else "[red]differs[/red]",

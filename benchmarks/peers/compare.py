@@ -196,9 +196,12 @@ def _print(screen: report.Screen, rows: Sequence[Row], load: Load, repeats: int)
         return False
     rivals = [row for row in peers if row.cost is not None]
     at_most = screen.verdict(ours <= ingest.TARGET * bare, f"{ours / bare:.2f} × the floor, at most {ingest.TARGET}")
+    if not rivals:
+        screen.print("not measured: no peer gave a figure")
+        return at_most
     cheaper = [row.name for row in rivals if row.cost is not None and row.cost <= ours]
     text = f"less than each of {len(rivals)} peers" + (f", but for {', '.join(cheaper)}" if cheaper else "")
-    return screen.verdict(not cheaper and bool(rivals), text) and at_most
+    return screen.verdict(not cheaper, text) and at_most
 
 
 def _cells(row: Row, floor: float | None) -> tuple[str, ...]:
