@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -35,17 +36,20 @@ def test_the_demos_settings_differ_from_the_defaults_only_in_places_times_steps_
 @pytest.mark.spark
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize(
-    ("plan", "stage", "passed"),
+    ("plan", "stage", "passed", "within_s"),
     [
-        pytest.param(Plan(sink=False, patience_s=40), "Spark's JVM metrics reach CloudWatch", 0, id="no sink"),
-        pytest.param(Plan(spot_supply=0, patience_s=40), "spot capacity is provisioned", 3, id="no spot"),
-        pytest.param(Plan(job_ends=False, job_s=1, patience_s=40), "the job ends", 5, id="no end of the job"),
+        pytest.param(Plan(sink=False), "Spark's JVM metrics reach CloudWatch", 0, 40.0, id="no sink"),
+        pytest.param(Plan(spot_supply=0), "spot capacity is provisioned", 3, 20.0, id="no spot"),
+        pytest.param(Plan(job_ends=False, job_s=1), "the job ends", 5, 40.0, id="no end of the job"),
     ],
 )
 def test_without_one_part_the_demo_fails_and_names_the_stage(
-    tmp_path: Path, plan: Plan, stage: str, passed: int
+    tmp_path: Path, plan: Plan, stage: str, passed: int, within_s: float
 ) -> None:
+    """Only the stage that cannot be seen is given up soon, yet later than it usually comes; the others may take as
+    long as this machine needs."""
     told = io.StringIO()
+    plan = replace(plan, patience_s=150.0, within_s={stage: within_s})
     ending: Ending = runner.run(plan, tmp_path / "demo", Console(file=told, width=200))
     assert ending.missing is not None, told.getvalue()
     assert ending.missing.name == stage, told.getvalue()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -61,8 +61,10 @@ class Plan:
     report_period_s: float = 1.0
     provisioning_s: float = 4.0
     drain_timeout_s: float = 20.0
-    patience_s: float = 60.0
+    patience_s: float = 90.0
     """How long each stage may take after the one before."""
+    within_s: Mapping[str, float] = field(default_factory=dict)
+    """The same for single stages, by name."""
     spot_supply: int | None = None
     """How many units the spot market has; None for as many as asked."""
     sink: bool = True

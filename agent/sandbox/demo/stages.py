@@ -103,15 +103,19 @@ def cluster_is_terminated(seen: Seen) -> str | None:
 
 def story(memory_low_percent: float, min_units: int, plan: Plan, *, hdfs: bool) -> tuple[Stage, ...]:
     """The stages in their order; with HDFS its load is one of them."""
-    transfers = (Stage("the job's HDFS transfers reach CloudWatch", hdfs_is_loaded, plan.patience_s),) if hdfs else ()
+
+    def stage(name: str, sight: Sight, more_s: float = 0.0) -> Stage:
+        return Stage(name, sight, plan.within_s.get(name, plan.patience_s + more_s))
+
+    transfers = (stage("the job's HDFS transfers reach CloudWatch", hdfs_is_loaded),) if hdfs else ()
     return (
-        Stage("Spark's JVM metrics reach CloudWatch", metrics_arrive, plan.patience_s),
-        Stage("available memory falls under the threshold", memory_falls(memory_low_percent), plan.patience_s),
-        Stage("the task fleet's target grows", fleet_grows(min_units), plan.patience_s),
-        Stage("spot capacity is provisioned", spot_is_provisioned, plan.patience_s),
-        Stage("real Spark workers take work", task_executors_work, plan.patience_s),
+        stage("Spark's JVM metrics reach CloudWatch", metrics_arrive),
+        stage("available memory falls under the threshold", memory_falls(memory_low_percent)),
+        stage("the task fleet's target grows", fleet_grows(min_units)),
+        stage("spot capacity is provisioned", spot_is_provisioned),
+        stage("real Spark workers take work", task_executors_work),
         *transfers,
-        Stage("the job ends", job_ends, plan.job_s + plan.patience_s),
-        Stage("the task fleet shrinks", fleet_shrinks(min_units), plan.patience_s),
-        Stage("the idle cluster is terminated", cluster_is_terminated, plan.patience_s),
+        stage("the job ends", job_ends, plan.job_s),
+        stage("the task fleet shrinks", fleet_shrinks(min_units)),
+        stage("the idle cluster is terminated", cluster_is_terminated),
     )

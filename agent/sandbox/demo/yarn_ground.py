@@ -22,7 +22,7 @@ from agent.settings import RestSettings, SourcesSettings
 CANNOT_STAND: tuple[type[Exception], ...] = (HadoopMissing, HadoopFailed)
 """There is no Hadoop to run the demo on; the text says what to do."""
 
-PLAN = Plan(unit_memory_mb=1152, patience_s=90.0)
+PLAN = Plan(unit_memory_mb=1152, patience_s=120.0)
 """The application master and one executor fill the core node: 256 and 768 MB of 1,152."""
 
 
