@@ -38,11 +38,30 @@ def java_home() -> Java:
     return java.here()
 
 
+_HADOOP = pytest.StashKey[HadoopJars | HadoopMissing]()
+
+
+def _hadoop(config: pytest.Config) -> HadoopJars | HadoopMissing:
+    """Fetched at most once a session, also when it cannot be had."""
+    if _HADOOP not in config.stash:
+        try:
+            config.stash[_HADOOP] = HadoopJars.here()
+        except HadoopMissing as missing:
+            config.stash[_HADOOP] = missing
+    return config.stash[_HADOOP]
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skips from here and not from the fixture, so that all of them are one line of the summary."""
+    if item.get_closest_marker("hadoop") is not None and not item.config.getoption("--hadoop-required"):
+        found = _hadoop(item.config)
+        if isinstance(found, HadoopMissing):
+            pytest.skip(f"no Hadoop: {found.reason}; `python -m agent.sandbox.hadoop.jars` says what to do")
+
+
 @pytest.fixture(scope="session")
 def hadoop_jars(request: pytest.FixtureRequest) -> HadoopJars:
-    try:
-        return HadoopJars.here()
-    except HadoopMissing as missing:
-        if request.config.getoption("--hadoop-required"):
-            raise
-        pytest.skip(str(missing).splitlines()[0])
+    found = _hadoop(request.config)
+    if isinstance(found, HadoopMissing):
+        raise found
+    return found

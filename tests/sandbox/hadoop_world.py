@@ -103,6 +103,13 @@ def family_of(pid: int) -> set[int]:
     return {child.pid for child in psutil.Process(pid).children(recursive=True)}
 
 
+def executors_on(node: Node) -> set[int]:
+    """Pids of the executors that a NodeManager has started and that run."""
+    return {
+        pid for pid in family_of(node.process.pid) if any("ExecutorBackend" in line for line in command_lines({pid}))
+    }
+
+
 def command_lines(pids: set[int]) -> list[str]:
     """Those of the processes that still run."""
     lines = []

@@ -21,9 +21,8 @@ from agent.sandbox.spark.conf import SMALL_APPLICATION
 from agent.sandbox.spark.home import SparkHome
 from tests.sandbox.hadoop_world import (
     at_rest,
-    command_lines,
     containers,
-    family_of,
+    executors_on,
     look,
     metrics,
     nodes_up,
@@ -82,7 +81,7 @@ class Job:
 
 @pytest.fixture
 def cluster(hadoop_jars: HadoopJars, java_home: Java, spark_home: SparkHome, tmp_path: Path) -> Iterator[HadoopCluster]:
-    shape = Shape(lost_after_s=5.0)
+    shape = Shape(lost_after_s=8.0)
     with HadoopCluster(
         tmp_path, jars=hadoop_jars, java=java_home, spark=spark_home, shape=shape, memory_mb_per_unit=UNIT_MB
     ) as running_cluster:
@@ -112,10 +111,11 @@ def test_no_result_is_lost_when_one_node_is_drained_and_another_disappears(
         assert job.failures() == [], "the drained executor's shuffle files and blocks were moved before it went"
         wait_for(lambda: job.has_work("3"), "the replacement's executor has finished tasks", 120)
 
-        pids = {replacement.process.pid} | family_of(replacement.process.pid)
-        assert any("YarnCoarseGrainedExecutorBackend" in line for line in command_lines(pids))
+        executors = executors_on(replacement)
+        assert executors
         cluster.kill(replacement)
-        wait_for(lambda: not running(pids), "nothing of it runs, Python workers included", 30)
+        wait_for(lambda: not running(executors | {replacement.process.pid}), "node and executor have disappeared", 30)
+        assert state(cluster, replacement) == "RUNNING", "before anyone had noticed, let alone ended the executor"
         wait_for(lambda: state(cluster, replacement) == "LOST", "YARN has noticed", 60)
         removals = removals_of(cluster)
         wait_for(

@@ -34,7 +34,11 @@ no Hadoop: {reason}. Do one of these:
 
 
 class HadoopMissing(Exception):
-    """The jars are not here and cannot be had. The text says why and what to do."""
+    """The jars are not here and cannot be had. The text says why and what to do; `reason` is why alone."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(ADVICE.format(reason=reason))
+        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +92,7 @@ def _fill(folder: Path, environ: Mapping[str, str]) -> None:
     """Hadoop must come. Once it has, a shuffle service that does not is one that the repository does not have."""
     reason = _copy(POM, folder / "hadoop", environ)
     if reason is not None:
-        raise HadoopMissing(ADVICE.format(reason=reason))
+        raise HadoopMissing(reason)
     if _copy(SHUFFLE_POM, folder / "shuffle", environ) is not None:
         (folder / "shuffle").mkdir(exist_ok=True)
 
