@@ -34,11 +34,14 @@ from tests.sandbox.spark_world import line_in, running, wait_for
 
 pytestmark = [pytest.mark.hadoop, pytest.mark.timeout(400)]
 
-UNIT_MB = 1100
-"""Room for one executor of 768 MB, or for an application master and one."""
+UNIT_MB = 900
+"""Room for one executor of 640 MB, or for an application master of 256 MB and one."""
 
-SIZES = ["--partitions", "16", "--partition-mb", "18", "--task-s", "0.2"]
-CHECKSUM = f"{demo_app.expected_checksum(16, 144):x}"
+SETTINGS = {**SMALL_APPLICATION, "spark.executor.memory": "480m"}
+
+SIZES = ["--partitions", "16", "--partition-mb", "9", "--task-s", "0.2"]
+"""144 MB, of which such an executor has room for about 100."""
+CHECKSUM = f"{demo_app.expected_checksum(16, 72):x}"
 
 
 class Job:
@@ -94,7 +97,7 @@ def test_no_result_is_lost_when_one_node_is_drained_and_another_disappears(
     core = cluster.add_node(core=True)
     nodes_up(cluster, core)
     with line_in() as line:
-        job = Job(SparkOnYarn(cluster, spark=spark_home, sink=line.sink, settings=SMALL_APPLICATION))
+        job = Job(SparkOnYarn(cluster, spark=spark_home, sink=line.sink, settings=SETTINGS))
         wait_for(lambda: containers(cluster, core) == 2, "master and first executor are on the core node", 120)
         drained = cluster.add_node()
         wait_for(lambda: job.has_work("1", "2"), "both executors have finished tasks", 150)
@@ -138,7 +141,7 @@ def test_a_job_with_the_shuffle_service_in_cluster_mode_is_drained_too(
     """Each executor registers with the service of its own node, and the driver is in a container."""
     core = cluster.add_node(2, core=True)
     nodes_up(cluster, core)
-    spark = SparkOnYarn(cluster, spark=spark_home, settings=SMALL_APPLICATION, shuffle_service=True)
+    spark = SparkOnYarn(cluster, spark=spark_home, settings=SETTINGS, shuffle_service=True)
     # the other executor has no room for all that is cached: the drained one does not wait for it for ever
     job = Job(spark, "cluster", **{"spark.executor.decommission.forceKillTimeout": "10s"})
     wait_for(lambda: containers(cluster, core) == 2, "driver and first executor are on the core node", 120)
@@ -167,7 +170,7 @@ def test_with_labels_the_master_stays_on_core_and_memory_is_that_of_all_partitio
         task, core = cluster.add_node(), cluster.add_node(core=True)
         nodes_up(cluster, task, core)
         wait_for(lambda: (seen := look(cluster, core)) and seen.labels == (CORE_LABEL,), "the core node's label", 60)
-        job = Job(SparkOnYarn(cluster, spark=spark_home, settings=SMALL_APPLICATION))
+        job = Job(SparkOnYarn(cluster, spark=spark_home, settings=SETTINGS))
         wait_for(lambda: containers(cluster, core) >= 1, "the application master runs", 120)
         (application,) = wait_for(lambda: [a for a in _applications(cluster) if a["state"] == "RUNNING"], "it runs", 60)
         assert application["amHostHttpAddress"].startswith(f"{core.host}:")
