@@ -16,8 +16,11 @@ demo: $(READY) ## watch the whole loop on this machine with a real Spark, about 
 demo-yarn: $(READY) ## the same on real Hadoop daemons (needs Maven; about 3 minutes)
 	@$(BIN)/tidemark demo --cluster yarn
 
-test: $(READY) ## run the tests, real Spark and real Hadoop included (ARGS=… for pytest)
-	@$(BIN)/pytest $(ARGS)
+test: $(READY) ## run the tests, real Spark included
+	@$(BIN)/pytest -m "not hadoop"
+
+test-hadoop: $(READY) ## run the tests on real Hadoop daemons (needs Maven)
+	@$(BIN)/pytest -m hadoop --hadoop-required
 
 test-spark4: $(READY) $(SPARK4)/ready ## run the real-Spark tests on Spark 4
 	@$(BIN)/pytest -m spark --spark-home $(SPARK4)/pyspark
@@ -61,4 +64,4 @@ $(SPARK4)/ready: requirements/spark4.txt $(READY)
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes --target $(SPARK4) -r requirements/spark4.txt
 	@touch $@
 
-.PHONY: help demo demo-yarn test test-spark4 check fmt bench lock clean
+.PHONY: help demo demo-yarn test test-hadoop test-spark4 check fmt bench lock clean
