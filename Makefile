@@ -20,10 +20,10 @@ test: $(READY) ## run the tests, real Spark included
 	@$(BIN)/pytest -m "not hadoop"
 
 test-hadoop: $(READY) ## run the tests on real Hadoop daemons (needs Maven)
-	@$(BIN)/pytest -m hadoop --hadoop-required
+	@$(BIN)/pytest tests -m hadoop --hadoop-required
 
 test-spark4: $(READY) $(SPARK4)/ready ## run the real-Spark tests on Spark 4
-	@$(BIN)/pytest -m spark --spark-home $(SPARK4)/pyspark
+	@$(BIN)/pytest tests -m spark --spark-home=$(SPARK4)/pyspark
 
 check: $(READY) ## formatting, lint, types, import contracts
 	@$(BIN)/ruff format --check .
