@@ -17,30 +17,10 @@ STREAMS = ("spark.streaming.", "StreamingMetrics.streaming.")
 """Of a driver with a streaming query, which may wait for input for hours and is no less in use."""
 
 
-def applications(reading: ClusterReading | None, now: float, max_age_s: float) -> Evidence:
-    """Busy while the cluster manager knows an application that is not finished. As old as the reading."""
-    if reading is None:
-        return _applications(True, "the cluster manager has not answered", now)
-    age = now - reading.at
-    if abs(age) > max_age_s:
-        return _applications(True, f"the cluster manager's last answer is {age:.0f} s old", reading.at)
-    if reading.applications is None:
-        return _applications(True, "the cluster manager did not tell its applications", reading.at)
-    if not reading.applications:
-        return _applications(False, "no unfinished application", reading.at)
-    named = ", ".join(f"{app.id} {app.state}" for app in reading.applications[:3])
-    count = len(reading.applications)
-    return _applications(True, f"{count} unfinished: {named}{', ...' if count > 3 else ''}", reading.at)
-
-
-def _applications(busy: bool, detail: str, at: float) -> Evidence:
-    return Evidence(probe="applications", busy=busy, detail=detail, at=at)
-
-
 def tasks(values: Iterable[Mapping[str, float]], at: float) -> Evidence:
     """Busy while a live JVM last reported a task or a job at work. `values` are those of the table at time `at`.
 
-    No JVM at all is not busy here: whether applications run without reporting is the probe above.
+    No JVM at all is not busy here: whether applications run without reporting follows from the cluster manager.
     """
     jvms = list(values)
     running = sum(max(0.0, jvm.get(ACTIVE_TASKS, 0.0)) for jvm in jvms)

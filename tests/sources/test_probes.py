@@ -3,8 +3,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from agent.domain.readings import Application, ClusterManager, ClusterReading
 from agent.domain.roles import Role
@@ -21,31 +19,6 @@ def reading(at: float, applications: tuple[Application, ...] | None) -> ClusterR
         memory_available_mb=1,
         applications=applications,
     )
-
-
-@pytest.mark.parametrize(
-    ("seen", "busy", "at", "word"),
-    [
-        (None, True, 1000, "not answered"),
-        (reading(990, None), True, 990, "did not tell"),
-        (reading(990, (APP,)), True, 990, "1 unfinished: app-1 ACCEPTED"),
-        (reading(990, (APP,) * 5), True, 990, "5 unfinished"),
-        (reading(990, ()), False, 990, "no unfinished application"),
-        (reading(939, ()), True, 939, "61 s old"),
-        (reading(1061, ()), True, 1061, "old"),
-    ],
-)
-def test_applications(seen: ClusterReading | None, busy: bool, at: float, word: str) -> None:
-    evidence = probes.applications(seen, now=1000, max_age_s=60)
-    assert (evidence.probe, evidence.busy, evidence.at) == ("applications", busy, at)
-    assert word in evidence.detail
-
-
-@given(st.none() | st.builds(reading, st.floats(0, 2000), st.none() | st.lists(st.just(APP), max_size=3).map(tuple)))
-def test_only_a_fresh_answer_that_names_no_application_is_idle(seen: ClusterReading | None) -> None:
-    evidence = probes.applications(seen, now=1000, max_age_s=60)
-    idle = seen is not None and abs(1000 - seen.at) <= 60 and seen.applications == ()
-    assert evidence.busy is not idle
 
 
 @pytest.mark.parametrize(
