@@ -6,6 +6,7 @@ import logging
 import os
 import time
 from collections.abc import Callable
+from pathlib import Path
 from random import Random
 
 import agent
@@ -28,6 +29,7 @@ from agent.loops import Loops, periodic
 from agent.periods import Periods, Sensed
 from agent.policy import reasons
 from agent.policy.guards import GUARDS
+from agent.reload import SettingsFile
 from agent.settings import AwsSettings, RestSettings, Settings, SettingsError, SettingsFault
 from agent.sightings import Sightings
 from agent.sinks import SINKS, BuiltSink, SinkParts
@@ -36,6 +38,7 @@ from agent.sources import probes
 from agent.sources.graphite_listener import Listener
 from agent.sources.isbusy import IsBusyFile
 from agent.sources.node import NodeReader
+from agent.sources.pause import PauseFile
 from agent.sources.rest_poller import Poll, RestPoller
 from agent.telemetry import Telemetry
 
@@ -52,10 +55,14 @@ BOTOCORE_BACKOFF_S = 20.0
 
 
 class App:
-    """All parts of the running agent, for one cluster. Raises SettingsError where the settings do not suffice."""
+    """All parts of the running agent, for one cluster; `path` is the file that the settings came from.
 
-    def __init__(self, settings: Settings) -> None:
+    Raises SettingsError where they do not suffice.
+    """
+
+    def __init__(self, settings: Settings, path: Path) -> None:
         self._settings = settings
+        self._file = SettingsFile(path, settings)
         self._clock = time.time
         self._telemetry = Telemetry()
         self._random = Random()
@@ -134,6 +141,10 @@ class App:
         self._table.take(self._node.read())
 
     def _turn(self) -> None:
+        if (settings := self._file.changed()) is not None:
+            self._settings = settings
+            self._sightings.adopt(settings)
+            self._controller.adopt(settings, self._probes(), self._clock())
         self._tell(self._controller.turn(self._clock()))
 
     def _tell(self, turn: Turn) -> None:
@@ -206,6 +217,7 @@ class App:
             ender=hands.cluster,
             notifier=self._notifier(),
             journal=Journal(settings.journal.path, settings.journal.max_bytes),
+            pause=PauseFile(settings.policy.pause_path, self._clock),
         )
         return Controller(
             settings, GUARDS, outside, self._telemetry, started_at=self._clock(), jitter=self._random.random

@@ -19,6 +19,27 @@ if TYPE_CHECKING:
     from agent.settings import Settings
 
 SETTINGS_FILE = click.Path(path_type=Path, dir_okay=False)
+ON_THE_NODE = Path("/etc/tidemark/config.toml")
+"""Where the installation leaves the settings."""
+LONGEST_PAUSE_S = 7 * 86_400.0
+
+
+class Duration(click.ParamType[float]):
+    """A time as people write it, `90s`, `30m`, `1h30m` or `2d`, in seconds."""
+
+    name = "duration"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:  # noqa: ARG002
+        from datetime import timedelta
+
+        from pydantic import TypeAdapter, ValidationError
+
+        text = str(value).upper()
+        iso = f"P{text}" if text.endswith("D") else f"PT{text}"
+        try:
+            return TypeAdapter(timedelta).validate_python(iso).total_seconds()
+        except ValidationError:
+            raise click.BadParameter(f"{value!r} is no duration: write for example 90s, 30m, 1h30m or 2d") from None
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -59,6 +80,50 @@ def config(path: Path) -> None:
     from agent import settings_file
 
     click.echo(settings_file.render(_load(path)), nl=False)
+
+
+@main.command()
+@click.argument("duration", type=Duration())
+@click.option("--why", default="", help="What for, for whoever reads the reasons.")
+@click.option("--config", "path", type=SETTINGS_FILE, default=ON_THE_NODE, show_default=True)
+def pause(duration: float, why: str, path: Path) -> None:
+    """Keep the agent on this node from changing anything for DURATION (30m, 2h; a week at most).
+
+    It goes on watching and saying what it would do. A hard deadline (`idle.terminate_after_s`) holds all the same.
+    """
+    import getpass
+    import time
+
+    from agent.domain.observation import Pause
+    from agent.sources.pause import PauseFile
+
+    if not 0 < duration <= LONGEST_PAUSE_S:
+        raise click.UsageError("a pause lasts longer than nothing and at most a week")
+    file, until = _load(path).policy.pause_path, time.time() + duration
+    because = f"by {getpass.getuser()}" + (f", {why}" if why else "")
+    try:
+        PauseFile(file, time.time).write(Pause(until=until, why=because))
+    except OSError as error:
+        raise click.ClickException(f"{file} cannot be written: {error.strerror}; are you root?") from error
+    click.echo(
+        f"paused until {time.strftime('%Y-%m-%d %H:%M:%S %Z', time.localtime(until))}; `tidemark resume` ends it"
+    )
+
+
+@main.command()
+@click.option("--config", "path", type=SETTINGS_FILE, default=ON_THE_NODE, show_default=True)
+def resume(path: Path) -> None:
+    """End a pause before its time."""
+    import time
+
+    from agent.sources.pause import PauseFile
+
+    file = _load(path).policy.pause_path
+    try:
+        ended = PauseFile(file, time.time).clear()
+    except OSError as error:
+        raise click.ClickException(f"{file} cannot be removed: {error.strerror}; are you root?") from error
+    click.echo("the pause is over" if ended else "there was no pause")
 
 
 @main.command()

@@ -9,11 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agent.domain.decisions import Decision, Hold, Outcome, Resize, Result, Terminate
 from agent.domain.fleets import Cluster, Fleet
-from agent.domain.observation import Evidence, History, Observation
+from agent.domain.observation import Evidence, History, Observation, Pause
 from agent.domain.ports import (
     ClusterActuator,
     ClusterReader,
@@ -30,7 +30,7 @@ from agent.policy import busy, reasons, settling
 from agent.policy.arbiter import ends_by_deadline
 from agent.policy.consider import Considered, consider
 from agent.policy.guards import Guard
-from agent.policy.history import record
+from agent.policy.history import forget_changed, record
 from agent.settings import Settings
 from agent.telemetry import Telemetry
 from agent.views import View
@@ -56,6 +56,8 @@ class Outside:
     ender: ClusterActuator
     notifier: Notifier
     journal: TurnJournal
+    pause: Callable[[], Pause | None] = lambda: None
+    """The pause that was asked for. Never raises."""
 
 
 class Controller:
@@ -98,6 +100,13 @@ class Controller:
             return None
         return self._history.idle_since is not None
 
+    def adopt(self, settings: Settings, probes: tuple[Probe, ...], at: float) -> None:
+        """Decide with other settings from the next turn on. What a changed rule has counted so far is forgotten."""
+        self._history = forget_changed(self._history, self._settings, settings)
+        self._settings = settings
+        self._outside = replace(self._outside, probes=probes)
+        self._write(lambda: self._outside.journal.changed(_started(at, settings)))
+
     def turn(self, at: float) -> Turn:
         """One turn at that time. What it returns has been journalled."""
         self._cluster.read_if_due(at)
@@ -137,6 +146,7 @@ class Controller:
             cluster=self._cluster.last,
             reading=reading,
             history=self._history,
+            paused=self._outside.pause(),
         )
 
     def _probe(self, at: float, *, freshly: bool = False) -> tuple[Evidence, ...]:

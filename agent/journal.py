@@ -18,7 +18,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from agent.domain.decisions import Decision, Hold, Outcome, Reason, Resize, Result, Terminate
 from agent.domain.fleets import Cluster, Fleet
-from agent.domain.observation import Evidence, History, Observation
+from agent.domain.observation import Evidence, History, Observation, Pause
 from agent.domain.readings import ClusterNode, ClusterReading
 from agent.domain.signals import Signal, Statistic
 from agent.domain.turns import Started, Turn
@@ -33,6 +33,7 @@ _CLUSTER = TypeAdapter(Cluster | None)
 _READING = TypeAdapter(ClusterReading | None)
 _EVIDENCE = TypeAdapter(tuple[Evidence, ...])
 _HISTORY = TypeAdapter(History)
+_PAUSE = TypeAdapter(Pause | None)
 _STARTED = TypeAdapter(Started)
 
 
@@ -45,7 +46,14 @@ class Bad:
     why: str
 
 
-Line = Started | Turn | Bad
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """Other settings were taken up: what was counted with the old ones may have been forgotten."""
+
+    number: int
+
+
+Line = Started | Changed | Turn | Bad
 
 
 class Journal:
@@ -57,6 +65,9 @@ class Journal:
 
     def started(self, started: Started) -> None:
         self._append({"v": SCHEMA, "kind": "started", **asdict(started)})
+
+    def changed(self, started: Started) -> None:
+        self._append({"v": SCHEMA, "kind": "settings", **asdict(started)})
 
     def turn(self, turn: Turn) -> None:
         self._append(turn_to_json(turn))
@@ -121,6 +132,7 @@ def observation_to_json(seen: Observation) -> dict[str, Any]:
         "cluster": _CLUSTER.dump_python(seen.cluster, mode="json"),
         "reading": _reading_to_json(seen.reading),
         "history": _HISTORY.dump_python(seen.history, mode="json"),
+        "paused": _PAUSE.dump_python(seen.paused, mode="json"),
     }
 
 
@@ -134,6 +146,7 @@ def observation_from_json(found: Mapping[str, Any]) -> Observation:
         cluster=_CLUSTER.validate_python(found["cluster"]),
         reading=_reading_from_json(found["reading"]),
         history=_HISTORY.validate_python(found["history"]),
+        paused=_PAUSE.validate_python(found.get("paused")),
     )
 
 
@@ -175,6 +188,8 @@ def _line(number: int, text: str) -> Line:
         match found.get("kind"):
             case "started":
                 return _STARTED.validate_python(found)
+            case "settings":
+                return Changed(number)
             case "turn":
                 return turn_from_json(found)
             case other:

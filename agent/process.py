@@ -31,7 +31,7 @@ def main(argv: list[str]) -> int:
         signal.signal(number, lambda *_: stopping.set())
     try:
         settings = load_checked(path)
-        app = App(settings)
+        app = App(settings, path)
     except SettingsError as error:
         for fault in error.faults:
             log.event(logging.ERROR, "settings.refused", file=str(path), path=fault.path, fault=fault.text)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from agent.domain.decisions import Decision, Resize
 from agent.domain.observation import History
 from agent.domain.turns import Started, Turn
-from agent.journal import Bad, Line, read
+from agent.journal import Bad, Changed, Line, read
 from agent.policy.consider import Considered, consider
 from agent.policy.guards import GUARDS, Guard
 from agent.policy.history import record
@@ -33,7 +33,7 @@ def replay(lines: Iterable[str], settings: Settings, guards: Sequence[Guard] = G
 
     What was seen and what became of the recorded decisions is the journal's; the history in between is folded
     anew, so that another bound also breaches at another time. After a beginning that the journal does not hold
-    (rotation) or a lost line, the recorded history of the next turn is taken over.
+    (rotation), a lost line or a change of settings, the recorded history of the next turn is taken over.
     """
     return _decide_again(read(lines), settings, guards)
 
@@ -44,6 +44,8 @@ def _decide_again(lines: Iterable[Line], settings: Settings, guards: Sequence[Gu
         match line:
             case Started(at=at):
                 history = History(started_at=at)
+            case Changed():
+                history = None
             case Bad():
                 history = None
                 yield line

@@ -256,6 +256,11 @@ class PolicySettings(Model):
         300.0,
         description="For so long after an executor died of memory it counts as full, and nothing is scaled in.",
     )
+    pause_path: Path = Field(
+        Path("/var/lib/tidemark/pause.json"),
+        description="While this file says so nothing is resized and no idle cluster is ended; `tidemark pause` "
+        "writes it. A hard deadline holds all the same.",
+    )
     rules: tuple[Rule, ...] = DEFAULT_RULES
 
     @model_validator(mode="after")

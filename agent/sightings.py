@@ -19,6 +19,10 @@ class Sightings:
         self._masters: frozenset[str] = frozenset()
         self._limited = False
 
+    def adopt(self, settings: Settings) -> None:
+        """Judge by other settings from now on."""
+        self._settings = settings
+
     def look(self, seen: Observation) -> None:
         self._look_for_masters(seen)
         self._look_for_limits(seen)

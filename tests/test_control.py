@@ -9,10 +9,12 @@ import pytest
 
 from agent.domain.decisions import Hold, Outcome, Resize, Terminate
 from agent.domain.faults import PermanentFault, TransientFault
+from agent.domain.observation import Pause
 from agent.domain.turns import Started, Turn
+from agent.journal import Bad, Changed, read
 from agent.policy.reasons import Why
 from tests.fakes.world import BEGINNING, World
-from tests.policy.build import settings
+from tests.policy.build import IN, OUT, settings
 
 
 @pytest.fixture
@@ -320,7 +322,42 @@ def test_an_idle_cluster_shrinks_first_and_that_does_not_delay_its_end(path: Pat
     assert cluster.acts() == [(300.0, "resize 3 -> 0"), (660.0, "terminate")]
 
 
+def test_a_pause_holds_resizes_until_it_is_over_and_the_breach_goes_on_counting(path: Path) -> None:
+    cluster = world(path, free_percent=10.0)
+    cluster.paused = Pause(until=BEGINNING + 1000, why="by the night shift")
+    turns = cluster.run(cluster.controller(), 1100)
+    assert cluster.acts() == [(1000.0, "resize 0 -> 5")]
+    assert turns[40].decision.because[-1].text == "paused for another 600 s: by the night shift"
+
+
+def test_other_settings_count_from_the_next_turn_on_and_a_changed_rule_begins_anew(path: Path) -> None:
+    cluster = world(path, free_percent=10.0)
+    agent = cluster.controller()
+    cluster.run(agent, 200)
+    other = settings(
+        rules=[{**OUT, "adjustment_units": 2}, IN], fleet={"max_capacity_units": 1}, idle={"enabled": False}
+    )
+    agent.adopt(other, (cluster.isbusy,), cluster.now)
+    cluster.run(agent, 400)
+    assert cluster.acts() == [(500.0, "resize 0 -> 1")], "counted anew from 200 s on, and under the new maximum"
+    again = list(read(path.read_text().splitlines()))
+    assert not [line for line in again if isinstance(line, Bad)]
+    assert sum(isinstance(line, Changed) for line in again) == 1
+
+
+def test_a_rule_that_stays_as_it_was_keeps_its_count(path: Path) -> None:
+    cluster = world(path, free_percent=10.0)
+    agent = cluster.controller()
+    cluster.run(agent, 200)
+    agent.adopt(settings(idle={"enabled": False}, fleet={"max_capacity_units": 3}), (cluster.isbusy,), cluster.now)
+    cluster.run(agent, 200)
+    assert cluster.acts() == [(300.0, "resize 0 -> 3")]
+
+
 class FullDisk:
+    def changed(self, started: Started) -> None:
+        raise OSError(28, f"No space left on device for the settings at {started.at}")
+
     def started(self, started: Started) -> None:
         raise OSError(28, f"No space left on device for the start at {started.at}")
 

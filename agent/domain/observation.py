@@ -62,6 +62,16 @@ class History:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Pause:
+    """Somebody's will that nothing be changed for a while."""
+
+    until: float
+    """Unix seconds. A pause always ends."""
+    why: str
+    """Who wanted it, and for what, in words."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
     at: float
     signals: Mapping[str, Signal]
@@ -73,3 +83,5 @@ class Observation:
     reading: ClusterReading | None
     """The cluster manager's last answer, whatever its age."""
     history: History
+    paused: Pause | None = None
+    """The pause that was asked for, whether or not it is over."""

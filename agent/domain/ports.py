@@ -70,5 +70,8 @@ class TurnJournal(Protocol):
     def started(self, started: Started) -> None:
         """Write down that the agent began. Raises OSError."""
 
+    def changed(self, started: Started) -> None:
+        """Write down that other settings are in force from here on. Raises OSError."""
+
     def turn(self, turn: Turn) -> None:
         """Write down one turn. Raises OSError."""

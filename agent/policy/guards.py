@@ -110,6 +110,15 @@ def not_refused_lately(observation: Observation, decision: Decision, settings: S
     return decision.withheld(Reason(Why.REFUSED, text))
 
 
+def not_paused(observation: Observation, decision: Decision, _: Settings) -> Decision:
+    """A hard deadline was somebody's will too, and a pause that outlasts it would be forgotten."""
+    pause = observation.paused
+    if isinstance(decision, Hold) or pause is None or observation.at >= pause.until or ends_by_deadline(decision):
+        return decision
+    text = f"paused for another {pause.until - observation.at:.0f} s: {pause.why}"
+    return decision.withheld(Reason(Why.PAUSED, text))
+
+
 def own_signal_fresh(observation: Observation, decision: Decision, settings: Settings) -> Decision:
     if not isinstance(decision, Resize) or decision.rule is None:
         return decision
@@ -181,6 +190,7 @@ GUARDS: tuple[Guard, ...] = (
     cluster_resizable,  # EMR would refuse, and the refusal would cost quota
     fleet_known,  # a resize sends whole targets: made from an old view it would undo someone's change
     settled,  # the effect of the last resize must be seen before the next is judged
+    not_paused,  # somebody's will, for a time; after what EMR would not take anyway
     not_refused_lately,  # asking again at once wastes a quota that the whole account shares
     own_signal_fresh,  # a rule without its signal asks for nothing
     not_blind,  # without the cluster manager nobody knows what would be taken away

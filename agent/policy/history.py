@@ -60,6 +60,12 @@ def record(history: History, decision: Decision, result: Result, observation: Ob
     raise AssertionError(decision)
 
 
+def forget_changed(history: History, before: Settings, after: Settings) -> History:
+    """What still counts under other settings: a rule that is not as it was begins its count anew."""
+    same = {rule.name for rule in after.policy.rules if rule in before.policy.rules}
+    return replace(history, breaching_since={n: at for n, at in history.breaching_since.items() if n in same})
+
+
 def _resized(history: History, decision: Resize, outcome: Outcome, observation: Observation) -> History:
     at = observation.at
     if decision.rule is not None:

@@ -35,6 +35,7 @@ class Why(StrEnum):
     CLUSTER_UNKNOWN = "cluster-unknown"
     FOREIGN_SCALER = "foreign-scaler"
     NOT_LEADER = "not-leader"
+    PAUSED = "paused"
     ENDING = "termination-in-progress"
     NOT_RESIZABLE = "cluster-not-resizable"
     FLEET_UNKNOWN = "fleet-unknown"

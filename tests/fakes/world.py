@@ -16,7 +16,7 @@ from agent.domain.datums import Distribution
 from agent.domain.decisions import Outcome, Resize, Result
 from agent.domain.faults import Fault
 from agent.domain.fleets import Cluster, Collection, Fleet, FleetNode
-from agent.domain.observation import Evidence
+from agent.domain.observation import Evidence, Pause
 from agent.domain.ports import TurnJournal
 from agent.domain.readings import Application, ClusterManager, ClusterNode, ClusterReading
 from agent.domain.signals import Signal
@@ -58,6 +58,7 @@ class World:
     refuses: bool = False
     on_confirm: Callable[[], None] = lambda: None
     """Called when the cluster manager is asked just before an end or a scale in."""
+    paused: Pause | None = None
     busy_hosts: int = 0
     """How many of the task nodes hold work."""
     calls: list[tuple[float, str]] = field(default_factory=list)
@@ -153,6 +154,7 @@ class World:
             ender=self,
             notifier=self,
             journal=journal or Journal(self.path, 1_000_000_000),
+            pause=lambda: self.paused,
         )
         self.telemetry = Telemetry()
         return Controller(self.settings, GUARDS, outside, self.telemetry, started_at=self.now, jitter=lambda: 0.5)

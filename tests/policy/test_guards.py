@@ -9,7 +9,7 @@ import pytest
 
 from agent.domain.decisions import Decision, Hold, Reason, Resize, Terminate
 from agent.domain.fleets import FleetNode
-from agent.domain.observation import History, Observation
+from agent.domain.observation import History, Observation, Pause
 from agent.policy.guards import GUARDS, apply
 from agent.policy.reasons import Why
 from tests.policy.build import (
@@ -88,6 +88,7 @@ HELD: list[tuple[str, dict[str, Any], tuple[Decision, ...], Why]] = [
         (IDLE_END, GROW),
         Why.NOT_SETTLED,
     ),
+    ("paused", {"paused": Pause(until=NOW + 1, why="by hand")}, (GROW, SHRINK, IDLE_END), Why.PAUSED),
     ("refused", {"history": history(idle_since=NOW - 9000, refused_at=NOW - 299)}, EVERY, Why.REFUSED),
     ("no signal", {"signals": {}}, (GROW, SHRINK), Why.SIGNAL_MISSING),
     ("stale signal", {"signals": {"Free": signal(1, NOW - 61)}}, (GROW, SHRINK), Why.SIGNAL_STALE),
@@ -148,6 +149,8 @@ PASSED: list[tuple[str, dict[str, Any], Decision]] = [
     ("cooldown of the other direction", {"history": history(resized_at={"in": NOW}, scaled_in_at=NOW)}, GROW),
     ("an idle protected cluster may grow", {"cluster": cluster(termination_protected=True)}, GROW),
     ("a deadline asks nobody", {"reading": reading(applications=(app(),)), "evidence": ()}, DEADLINE_END),
+    ("a pause that is over", {"paused": Pause(until=NOW, why="by hand")}, SHRINK),
+    ("a pause keeps off no deadline", {"paused": Pause(until=NOW + 900, why="by hand")}, DEADLINE_END),
     ("a deadline waits for no resize", {"fleet": fleet(10, 12)}, DEADLINE_END),
     ("work on other nodes", {"reading": reading(("task-0", "task-1"))}, SHRINK),
     ("host names in another case", {"reading": reading(nodes=tuple(node(f"TASK-{n}") for n in range(10)))}, SHRINK),

@@ -1,0 +1,57 @@
+"""The pause: a small file by which people tell the agent to change nothing for a while."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from pathlib import Path
+
+from agent.domain.observation import Pause
+from agent.domain.ports import Clock
+
+UNREADABLE_S = 3600.0
+"""A file that cannot be understood pauses for so long from when it was written: somebody wanted something."""
+
+
+class PauseFile:
+    """JSON, `{"until": <Unix seconds>, "why": "<words>"}`. A file that is not there is no pause."""
+
+    def __init__(self, path: Path, clock: Clock) -> None:
+        self._path = path
+        self._clock = clock
+
+    def __call__(self) -> Pause | None:
+        """Never raises. One that cannot even be looked at pauses for as long as that lasts."""
+        try:
+            written_at = self._path.stat().st_mtime
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            return Pause(until=self._clock() + UNREADABLE_S, why=f"{self._path} cannot be looked at: {error.strerror}")
+        try:
+            found = json.loads(self._path.read_text(encoding="utf-8"))
+            pause = Pause(until=float(found["until"]), why=str(found["why"]))
+            if not math.isfinite(pause.until):
+                raise ValueError(f"until is {pause.until}")
+            return pause
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, LookupError, TypeError) as error:
+            return Pause(until=written_at + UNREADABLE_S, why=f"{self._path} cannot be read: {error}")
+
+    def write(self, pause: Pause) -> None:
+        """Replace the pause, whole or not at all. Raises OSError."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        fresh = self._path.with_name(f".{self._path.name}.{os.getpid()}")
+        fresh.write_text(json.dumps({"until": pause.until, "why": pause.why}) + "\n", encoding="utf-8")
+        fresh.chmod(0o644)  # whoever pauses is often root, and the agent is not
+        fresh.replace(self._path)
+
+    def clear(self) -> bool:
+        """Remove it; returns whether there was one. Raises OSError."""
+        try:
+            self._path.unlink()
+        except FileNotFoundError:
+            return False
+        return True
