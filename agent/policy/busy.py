@@ -14,6 +14,7 @@ from agent.domain.observation import Evidence, Observation
 from agent.domain.readings import Application, ClusterReading
 from agent.policy.freshness import blindness, stale
 from agent.policy.settling import grows, in_flight
+from agent.policy.unfinished import described
 from agent.policy.unused import unused_s
 from agent.settings import Settings
 
@@ -90,11 +91,10 @@ def _unfinished(
     after_s = settings.idle.unused_application_after_s
     found = {app.id: None if after_s is None else unused_s(app, observation) for app in applications}
     used = [app for app in applications if (lasted := found[app.id]) is None or lasted < (after_s or 0)]
-    first = (used or applications)[0]
-    detail = f"{len(applications)} unfinished, {first.id} is {first.state}"
-    lasted = found[first.id]
-    if lasted is not None:
-        detail += f" and has held its containers without a task or a job for {lasted:.0f} s of {after_s:g} s"
+    # those in use first: they are what keeps the cluster
+    in_use = {app.id for app in used}
+    told = sorted(applications, key=lambda app: app.id not in in_use)
+    detail = described(told, lambda app: found[app.id], after_s)
     return Evidence(probe=APPLICATIONS, busy=bool(used), detail=detail, at=at)
 
 

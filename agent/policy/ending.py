@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 from agent.domain.decisions import Decision, Reason, Terminate
 from agent.domain.observation import History, Observation
@@ -41,7 +42,7 @@ def of_idleness(observation: Observation, settings: Settings) -> Ending | None:
     if since is None or not settings.idle.enabled:
         return None
     said = busy.text(busy.verdicts(observation, settings))
-    text = f"idle for {observation.at - since:.0f} s of {settings.idle.after_s:g} s ({said})"
+    text = f"idle for {observation.at - since:.0f} s of {settings.idle.after_s:g} s, since {_utc(since)} ({said})"
     return Ending(since, since + settings.idle.after_s, Reason(Why.IDLE, text))
 
 
@@ -89,6 +90,11 @@ def noticed(observation: Observation, decision: Decision, settings: Settings) ->
 def notified(history: History, of: float, at: float) -> History:
     """The history after the notice of that coming end."""
     return replace(history, notified_of=of, notified_at=at)
+
+
+def _utc(at: float) -> str:
+    """For a reader who finds the text later, in a mail or a log."""
+    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _coming(observation: Observation, settings: Settings) -> Ending | None:

@@ -52,6 +52,7 @@ def test_the_reasons_name_the_busy_probe_or_list_the_evidence() -> None:
     idle_for_long = says(observation(history=noticed(NOW - 4000, NOW - 400)))
     for probe in ("applications", "steps", "resize", "isbusy"):
         assert f"{probe}: " in idle_for_long.because[0].text
+    assert "idle for 4000 s of 3600 s, since 1970-01-12 12:40:00 UTC (" in idle_for_long.because[0].text
 
 
 def test_it_says_nothing_while_it_is_off() -> None:

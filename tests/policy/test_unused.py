@@ -48,8 +48,12 @@ def seen(*apps: Application, resting: Evidence | None = None, pending: int | Non
 @pytest.mark.parametrize(
     ("apps", "probes", "word"),
     [
-        ((SESSION,), {}, "applications: 1 unfinished, session_1 is RUNNING"),
-        ((WAITING,), {}, "applications: 1 unfinished, waiting_1 is ACCEPTED"),
+        (
+            (SESSION,),
+            {},
+            "applications: 1 unfinished: session_1 (notebook) is RUNNING [holds 1 container with 1408 MB]",
+        ),
+        ((WAITING,), {}, "applications: 1 unfinished: waiting_1 (etl) is ACCEPTED"),
         ((), {"steps": True}, "steps: as told"),
         ((), {}, None),
     ],
@@ -100,7 +104,7 @@ def test_a_session_without_use_stops_counting_after_its_time_and_the_end_comes_a
     assert busy_probes(at, told()) == []
     (verdict,) = [each for each in busy.verdicts(at, told()) if each.probe == "applications"]
     assert (
-        "session_1 is RUNNING and has held its containers without a task or a job for 7210 s of 7200 s"
+        "session_1 (notebook) is RUNNING [holds 1 container with 1408 MB, without a task or a job for 7210 s of 7200 s]"
         in verdict.detail
     )
     late = turns(at, told(), 3700)
