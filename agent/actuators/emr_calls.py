@@ -41,6 +41,15 @@ def pages(client: Any, operation: str, key: str, **request: Any) -> Iterator[Any
         raise fault(error, operation) from error
 
 
+def first_page(client: Any, operation: str, key: str, **request: Any) -> list[Any]:
+    """The items of the first page that has any: mostly one call. Raises Fault."""
+    try:
+        found = (list(page.get(key, ())) for page in client.get_paginator(operation).paginate(**request))
+        return next((items for items in found if items), [])
+    except AWS_ERRORS as error:
+        raise fault(error, operation) from error
+
+
 def outcome(error: Fault) -> Result:
     """REFUSED when EMR understood and said no; FAILED when it may have acted or could not be reached."""
     return Result(Outcome.FAILED if isinstance(error, TransientFault) else Outcome.REFUSED, str(error))

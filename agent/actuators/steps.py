@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from agent.actuators.emr_calls import pages
+from agent.actuators.emr_calls import first_page
 from agent.domain.faults import Fault
 from agent.domain.observation import Evidence
 from agent.domain.ports import Clock
@@ -23,14 +23,15 @@ class StepsProbe:
         self._clock = clock
 
     def __call__(self) -> Evidence:
-        """Busy with the first active step that EMR names, and when EMR does not answer. A step need not be a YARN
-        application: a shell step, or one that waits its turn, shows nowhere else."""
+        """Busy with an active step, one that runs before one that waits its turn, and when EMR does not answer. A step
+        need not be a YARN application: a shell step, or one that waits its turn, shows nowhere else."""
         request = {"ClusterId": self._cluster_id, "StepStates": list(ACTIVE)}
         try:
-            step = next(pages(self._client, "list_steps", "Steps", **request), None)
+            steps = first_page(self._client, "list_steps", "Steps", **request)
         except Fault as error:
             return Evidence(probe=PROBE, busy=True, detail=f"cannot tell: {error}", at=self._clock())
-        if step is None:
+        if not steps:
             return Evidence(probe=PROBE, busy=False, detail="no active step", at=self._clock())
+        step = min(steps, key=lambda each: each["Status"]["State"] == "PENDING")
         detail = f"step {step['Id']} ({step['Name']}) is {step['Status']['State']}"
         return Evidence(probe=PROBE, busy=True, detail=detail, at=self._clock())

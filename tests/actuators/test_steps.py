@@ -36,6 +36,19 @@ def test_pending_running_and_cancelling_steps_are_busy_and_ended_ones_are_not(tm
         assert not idle.busy and idle.detail == "no active step"
 
 
+def test_it_names_the_step_that_runs_rather_than_one_that_waits_for_it(tmp_path: Path) -> None:
+    """EMR lists the newest first, which is the one that waits longest."""
+    hold = tmp_path / "hold"
+    with world() as it:
+        running = step("running", "sh", "-c", f"touch {hold}; while [ -e {hold} ]; do sleep 0.02; done")
+        cluster = it.ready(Instances=fleets(), Steps=[running, step("waiting", "true")])
+        assert it.steps(cluster) == {"running": "RUNNING", "waiting": "PENDING"}
+        assert "(running) is RUNNING" in probe(it, cluster)().detail
+        it.wait(hold.exists)
+        hold.unlink()
+        it.wait(lambda: it.steps(cluster)["waiting"] == "COMPLETED")
+
+
 def test_a_cluster_that_never_had_a_step_is_idle_by_this_probe() -> None:
     with world() as it:
         assert not probe(it, it.ready(Instances=fleets()))().busy
