@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
+from typing import Any, Protocol
 
 import boto3
 from botocore.config import Config
 
+from agent.aws.errors import DENIED
 from agent.settings import AwsSettings
 
 
-class Clients:
-    """One client a service. Clients are safe to share between threads; making one is not, hence the lock."""
+class RightsListener(Protocol):
+    """Hears what AWS's answers say of the agent's rights, in the thread that made the call."""
 
-    def __init__(self, settings: AwsSettings, region: str | None = None) -> None:
+    def denied(self, operation: str, said: str) -> None: ...
+
+    def allowed(self, operation: str) -> None: ...
+
+
+class Clients:
+    """One client a service. Clients are safe to share between threads; making one is not, hence the lock.
+
+    `rights` hears of every call that AWS denied or did; what failed for another reason says nothing of rights.
+    """
+
+    def __init__(self, settings: AwsSettings, region: str | None = None, rights: RightsListener | None = None) -> None:
         self._settings = settings
+        self._rights = rights
         self._session = boto3.session.Session(region_name=settings.region or region or None)
         self._config = Config(
             connect_timeout=settings.connect_timeout_s,
@@ -54,5 +67,21 @@ class Clients:
         key = (service, config.retries["total_max_attempts"])
         with self._lock:
             if key not in self._made:
-                self._made[key] = self._session.client(service, endpoint_url=self._settings.endpoint_url, config=config)
+                client = self._session.client(service, endpoint_url=self._settings.endpoint_url, config=config)
+                if self._rights is not None:
+                    client.meta.events.register("after-call", _hearing(self._rights))
+                self._made[key] = client
             return self._made[key]
+
+
+def _hearing(rights: RightsListener) -> Any:
+    """A handler for botocore's `after-call`, which is emitted once a call, after its last attempt."""
+
+    def heard(http_response: Any, parsed: Any, model: Any, **_: Any) -> None:
+        error = parsed.get("Error", {})
+        if http_response.status_code < 300:
+            rights.allowed(model.name)
+        elif error.get("Code") in DENIED:
+            rights.denied(model.name, str(error.get("Message", "")))
+
+    return heard

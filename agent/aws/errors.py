@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
+from agent.aws.rights import advice
 from agent.domain.faults import Fault, PermanentFault, TransientFault
 
 AWS_ERRORS = (BotoCoreError, ClientError)
@@ -40,7 +41,17 @@ SERVICE_FAILED = frozenset(
 EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"})
 """Credentials that botocore is about to refresh: asking again helps."""
 
-DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthFailure"})
+DENIED = frozenset(
+    {
+        "AccessDenied",
+        "AccessDeniedException",
+        "AuthFailure",
+        "AuthorizationError",
+        "AuthorizationErrorException",
+        "UnauthorizedOperation",
+    }
+)
+"""A right is missing. SNS has a word of its own for it (Publish, errors)."""
 
 INVALID_DATUM = frozenset(
     {
@@ -68,9 +79,12 @@ def status(error: ClientError) -> int:
 
 
 def fault(error: BotoCoreError | ClientError, doing: str) -> Fault:
-    """The fault that this error is. The caller raises it `from` the error; `doing` names the operation."""
+    """The fault that this error is. The caller raises it `from` the error; `doing` names the operation. A denied
+    call says which statement of the policy is missing."""
     text = f"{doing}: {error}"
     if isinstance(error, ClientError):
+        if code(error) in DENIED:
+            return PermanentFault(f"{text} ({advice(error.operation_name, text)})")
         transient = code(error) in THROTTLED | SERVICE_FAILED | EXPIRED or status(error) >= 500
         return TransientFault(text) if transient else PermanentFault(text)
     return TransientFault(text)

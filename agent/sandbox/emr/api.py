@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ from agent.domain.ports import Clock
 from agent.sandbox.emr.context import Context
 from agent.sandbox.emr.model import Emr
 from agent.sandbox.emr.operations import OPERATIONS
-from agent.sandbox.emr.refusals import Refusal, invalid_request, throttled, validation
+from agent.sandbox.emr.refusals import Refusal, denied, invalid_request, throttled, validation
 from agent.sandbox.emr.service_model import GENERIC_ERRORS, faults, service_model
 from agent.sandbox.emr.throttle import Quota, Throttle
 
@@ -57,6 +57,7 @@ class EmrApi:
         self._page_size = page_size
         self._on_call = on_call
         self._failures: list[_Failure] = []
+        self._denied: frozenset[str] = frozenset()
         self._calls: deque[Call] = deque(maxlen=MAX_KEPT_CALLS)
 
     def fail_next(
@@ -66,6 +67,11 @@ class EmrApi:
         """Answer the next calls of the operation with this error; `applied`: after having done what was asked."""
         with self._emr.lock:
             self._failures.extend([_Failure(operation, code, status, applied)] * times)
+
+    def deny(self, operations: Collection[str]) -> None:
+        """From now on the caller has no right to exactly these operations; to none of them with an empty collection."""
+        with self._emr.lock:
+            self._denied = frozenset(operations)
 
     def calls(self, operation: str | None = None) -> tuple[Call, ...]:
         """The last calls, the oldest first, those that were throttled or refused included."""
@@ -100,6 +106,9 @@ class EmrApi:
             raise Refusal("UnknownOperationException", f"There is no operation {operation}.")
         if not self._throttle.admit(operation, now):
             raise throttled()
+        if operation in self._denied:
+            # before the request is looked at: what is wrong with it is none of a stranger's business
+            raise denied(operation, self._emr.account)
         found = list(faults(service_model().operation_model(operation).input_shape, request))
         if found:
             raise validation("; ".join(found))

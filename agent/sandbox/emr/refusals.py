@@ -27,6 +27,16 @@ def throttled() -> Refusal:
     return Refusal("ThrottlingException", "Rate exceeded")
 
 
+def denied(operation: str, account: str) -> Refusal:
+    """As IAM words it for a caller whose policies do not speak of the action."""
+    action = f"elasticmapreduce:{operation}"
+    return Refusal(
+        "AccessDeniedException",
+        f"User: arn:aws:sts::{account}:assumed-role/EMR_EC2_DefaultRole/i-0123456789abcdef0 is not authorized to "
+        f"perform: {action} on resource: * because no identity-based policy allows the {action} action",
+    )
+
+
 def not_valid(cluster_id: str) -> Refusal:
     return invalid_request(f"Cluster id '{cluster_id}' is not valid.")
 

@@ -123,7 +123,9 @@ def _check_answer(operation_model: Any, response_dict: dict[str, Any], **_: Any)
         raise ModelViolation(f"{operation_model.name} answer: {'; '.join(found)}")
 
 
-GENERIC_ERRORS = frozenset({"ThrottlingException", "ValidationException", "UnknownOperationException"})
+GENERIC_ERRORS = frozenset(
+    {"AccessDeniedException", "ThrottlingException", "ValidationException", "UnknownOperationException"}
+)
 """Codes that every AWS service answers without modelling them (Common Errors of the API reference)."""
 
 

@@ -1,0 +1,84 @@
+"""Every AWS operation that runs on the node, the IAM action behind it, and the statement of the policy that gives it.
+
+`bootstrap/iam-policy.json` and the calls in the code are held to this table by tests. That EMR's actions here can all
+be limited to a cluster and its tags is from the Service Authorization Reference for Amazon Elastic MapReduce.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from agent.domain.rights import Capability
+
+POLICY = "iam-policy.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Right:
+    operation: str
+    """As botocore names it, such as `ListSteps`."""
+    action: str
+    sid: str
+    capability: Capability
+
+
+def _rights() -> tuple[Right, ...]:
+    emr = (
+        ("DescribeCluster", "TidemarkObserveCluster", Capability.OBSERVE),
+        ("GetManagedScalingPolicy", "TidemarkObserveCluster", Capability.OBSERVE),
+        ("ListInstanceFleets", "TidemarkObserveCluster", Capability.OBSERVE),
+        ("ListInstanceGroups", "TidemarkObserveCluster", Capability.OBSERVE),
+        ("ListInstances", "TidemarkObserveCluster", Capability.OBSERVE),
+        ("ListSteps", "TidemarkObserveCluster", Capability.STEPS),
+        ("GetAutoTerminationPolicy", "TidemarkObserveCluster", Capability.DIAGNOSE),
+        ("ModifyInstanceFleet", "TidemarkResizeTaskCapacity", Capability.RESIZE),
+        ("ModifyInstanceGroups", "TidemarkResizeTaskCapacity", Capability.RESIZE),
+        ("AddInstanceFleet", "TidemarkResizeTaskCapacity", Capability.RESIZE),
+        ("AddInstanceGroups", "TidemarkResizeTaskCapacity", Capability.RESIZE),
+        ("TerminateJobFlows", "TidemarkTerminateCluster", Capability.TERMINATE),
+    )
+    return (
+        Right("PutMetricData", "cloudwatch:PutMetricData", "TidemarkPublishMetrics", Capability.PUBLISH),
+        *(Right(name, f"elasticmapreduce:{name}", sid, capability) for name, sid, capability in emr),
+        Right("Publish", "sns:Publish", "TidemarkNotify", Capability.NOTIFY),
+        Right("GetObject", "s3:GetObject", "TidemarkReadRelease", Capability.INSTALL),
+    )
+
+
+RIGHTS: Mapping[str, Right] = MappingProxyType({right.operation: right for right in _rights()})
+"""By operation."""
+
+FREE = frozenset({"GetCallerIdentity"})
+"""Operations that no policy has to allow (AWS STS API reference)."""
+
+
+def advice(operation: str, said: str) -> str:
+    """What to do about a denied operation; `said` is AWS's own message, which tells some causes apart."""
+    right = RIGHTS.get(operation)
+    if "explicit deny" in said:
+        return "a policy denies it explicitly (service control policy, boundary): adding a statement does not help"
+    if "VPC endpoint policy" in said:
+        return "the policy of the VPC endpoint does not let it through"
+    if right is None:
+        return "the node's role is not allowed to do this"
+    tagged = right.action.startswith("elasticmapreduce:")
+    return f"add the statement {right.sid} of {POLICY} to the node's role" + (
+        f", and see that the cluster carries the tag that it asks for ({TAG})" if tagged else ""
+    )
+
+
+TAG = "tidemark"
+"""The cluster's tag that says how far the agent may go."""
+OBSERVABLE, RESIZABLE, TERMINABLE = "observe", "resize", "terminate"
+LEVELS: Mapping[Capability, tuple[str, ...]] = MappingProxyType(
+    {
+        Capability.OBSERVE: (OBSERVABLE, RESIZABLE, TERMINABLE),
+        Capability.STEPS: (OBSERVABLE, RESIZABLE, TERMINABLE),
+        Capability.DIAGNOSE: (OBSERVABLE, RESIZABLE, TERMINABLE),
+        Capability.RESIZE: (RESIZABLE, TERMINABLE),
+        Capability.TERMINATE: (TERMINABLE,),
+    }
+)
+"""The tag's values with which the policy gives a capability: each level has those before it."""
