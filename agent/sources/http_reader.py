@@ -20,9 +20,16 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
+import agent
+
 MAX_BODY_BYTES = 32 * 1024 * 1024
 
-_HEADERS = {"Accept": "application/json, */*;q=0.1", "Accept-Encoding": "identity"}
+_HEADERS = {
+    "Accept": "application/json, */*;q=0.1",
+    "Accept-Encoding": "identity",
+    # Hadoop's daemons write it into their request logs: who looks after the cluster can see who asks
+    "User-Agent": f"tidemark/{agent.__version__}",
+}
 
 
 class Failure(StrEnum):

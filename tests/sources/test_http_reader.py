@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import agent
 from agent.sources.http_reader import Failed, Failure, HttpReader
 from tests.fakes import http
 from tests.fakes.http import FakeHttp
@@ -51,6 +52,11 @@ def test_a_json_value_is_read_over_one_connection_that_is_kept(server: FakeHttp,
 def test_a_kept_alive_connection_that_is_lost_is_made_anew(server: FakeHttp, reader: HttpReader) -> None:
     server.answers("/x", http.value(1), http.drops, http.value(2), http.then_closes(http.value(3)), http.value(4))
     assert [reader.json(server.url + "/x") for _ in range(4)] == [1, 2, 3, 4]
+
+
+def test_it_says_who_asks(server: FakeHttp, reader: HttpReader) -> None:
+    server.answers("/x", lambda handler: http.value(handler.headers["User-Agent"])(handler))
+    assert reader.json(server.url + "/x") == f"tidemark/{agent.__version__}"
 
 
 NEGOTIATE = {"WWW-Authenticate": "Negotiate"}
