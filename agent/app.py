@@ -17,6 +17,7 @@ from agent.actuators.steps import StepsProbe
 from agent.aggregate.table import Table
 from agent.aws.clients import Clients
 from agent.aws.identity import identify
+from agent.capabilities import Capabilities
 from agent.control import Controller, Outside
 from agent.domain.decisions import Hold
 from agent.domain.observation import Evidence
@@ -68,7 +69,8 @@ class App:
         self._random = Random()
         identity = identify()
         self._cluster_id = settings.cluster.id or identity.cluster_id or _fail("cluster.id", _NO_CLUSTER)
-        self._clients = Clients(settings.aws, identity.region)
+        self._capabilities = Capabilities(self._clock, self._telemetry, self._random.random)
+        self._clients = Clients(settings.aws, identity.region, self._capabilities)
         if self._clients.region is None:
             _fail("aws.region", "is empty, and neither this node nor the AWS configuration tells the Region")
         self._table = Table(settings.listener, settings.policy.memory_death_hold_s, self._telemetry)
@@ -218,6 +220,7 @@ class App:
             notifier=self._notifier(),
             journal=Journal(settings.journal.path, settings.journal.max_bytes),
             pause=PauseFile(settings.policy.pause_path, self._clock),
+            missing=self._capabilities.missing,
         )
         return Controller(
             settings, GUARDS, outside, self._telemetry, started_at=self._clock(), jitter=self._random.random

@@ -24,6 +24,7 @@ from agent.domain.ports import (
     TurnJournal,
 )
 from agent.domain.readings import ClusterReading
+from agent.domain.rights import MissingRight
 from agent.domain.signals import Signal
 from agent.domain.turns import Started, Turn
 from agent.policy import busy, reasons, settling
@@ -59,6 +60,8 @@ class Outside:
     pause: Callable[[], Pause | None] = lambda: None
     """The pause that was asked for. Never raises."""
 
+    missing: Callable[[], tuple[MissingRight, ...]] = tuple
+    """The rights that AWS has denied and not given since."""
 
 class Controller:
     """The agent's turns. One owner calls `turn`, with times that do not fall.
@@ -151,6 +154,7 @@ class Controller:
 
     def _probe(self, at: float, *, freshly: bool = False) -> tuple[Evidence, ...]:
         """The probes' evidence. Steps are listed only when all else says idle, and then only every so often."""
+            missing=self._outside.missing(),
         idle = self._settings.idle
         if not idle.enabled:
             return ()

@@ -20,6 +20,7 @@ from agent.domain.decisions import Decision, Hold, Outcome, Reason, Resize, Resu
 from agent.domain.fleets import Cluster, Fleet
 from agent.domain.observation import Evidence, History, Observation, Pause
 from agent.domain.readings import ClusterNode, ClusterReading
+from agent.domain.rights import MissingRight
 from agent.domain.signals import Signal, Statistic
 from agent.domain.turns import Started, Turn
 
@@ -34,6 +35,7 @@ _READING = TypeAdapter(ClusterReading | None)
 _EVIDENCE = TypeAdapter(tuple[Evidence, ...])
 _HISTORY = TypeAdapter(History)
 _PAUSE = TypeAdapter(Pause | None)
+_MISSING = TypeAdapter(tuple[MissingRight, ...])
 _STARTED = TypeAdapter(Started)
 
 
@@ -135,6 +137,7 @@ def observation_to_json(seen: Observation) -> dict[str, Any]:
         "paused": _PAUSE.dump_python(seen.paused, mode="json"),
     }
 
+        "missing": _MISSING.dump_python(seen.missing, mode="json"),
 
 def observation_from_json(found: Mapping[str, Any]) -> Observation:
     """The same observation, signals to six significant digits. Raises LookupError, TypeError or ValueError."""
@@ -149,6 +152,7 @@ def observation_from_json(found: Mapping[str, Any]) -> Observation:
         paused=_PAUSE.validate_python(found.get("paused")),
     )
 
+        missing=_MISSING.validate_python(found.get("missing", ())),
 
 def decision_to_json(decision: Decision) -> dict[str, Any]:
     because = [[reason.code, reason.text] for reason in decision.because]

@@ -162,3 +162,10 @@ BY_NAME: Mapping[str, Metric] = MappingProxyType({metric.name: metric for metric
 
 NAMESPACE = "Tidemark"
 """The default namespace; `sinks.cloudwatch.namespace` sets another."""
+    Metric(
+        "CallsDenied",
+        Unit.COUNT,
+        Over.AGENT,
+        Aggregation.DELTA,
+        "AWS calls denied for want of a right; by reason it names the capability that is missing.",
+    ),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from agent.domain.fleets import Cluster, Fleet
 from agent.domain.readings import ClusterReading
+from agent.domain.rights import MissingRight
 from agent.domain.signals import Signal
 
 
@@ -85,3 +86,5 @@ class Observation:
     history: History
     paused: Pause | None = None
     """The pause that was asked for, whether or not it is over."""
+    missing: tuple[MissingRight, ...] = ()
+    """The rights that AWS has denied and not given since."""

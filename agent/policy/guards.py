@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 from agent.domain.decisions import Decision, Hold, Reason, Resize, Terminate
 from agent.domain.observation import Observation
+from agent.domain.rights import Capability
 from agent.policy import busy, limits, queue, settling, work
 from agent.policy.arbiter import ends_by_deadline
 from agent.policy.cooldown import cooled_down
@@ -35,12 +36,18 @@ def cluster_known(observation: Observation, decision: Decision, settings: Settin
     if isinstance(decision, Hold):
         return decision
     if cluster is None:
-        return decision.withheld(Reason(Why.CLUSTER_UNKNOWN, "EMR has not told of the cluster yet"))
+        text = f"EMR has not told of the cluster yet{_unseen(observation)}"
+        return decision.withheld(Reason(Why.CLUSTER_UNKNOWN, text))
     if stale(cluster.at, observation.at, settings.fleet.max_age_s):
-        return decision.withheld(
-            Reason(Why.CLUSTER_UNKNOWN, f"the cluster was last read {observation.at - cluster.at:.0f} s ago")
-        )
+        text = f"the cluster was last read {observation.at - cluster.at:.0f} s ago{_unseen(observation)}"
+        return decision.withheld(Reason(Why.CLUSTER_UNKNOWN, text))
     return decision
+
+
+def _unseen(observation: Observation) -> str:
+    """Which right is missing for the views of EMR, to be added to why one is not there."""
+    found = [right.text for right in observation.missing if right.capability is Capability.OBSERVE]
+    return "".join(f"; {text}" for text in found)
 
 
 def alone(observation: Observation, decision: Decision, _: Settings) -> Decision:
@@ -82,11 +89,11 @@ def fleet_known(observation: Observation, decision: Decision, settings: Settings
     if not isinstance(decision, Resize):
         return decision
     if fleet is None:
-        return decision.withheld(Reason(Why.FLEET_UNKNOWN, "EMR has not told of the task fleet yet"))
+        text = f"EMR has not told of the task fleet yet{_unseen(observation)}"
+        return decision.withheld(Reason(Why.FLEET_UNKNOWN, text))
     if stale(fleet.at, observation.at, settings.fleet.max_age_s):
-        return decision.withheld(
-            Reason(Why.FLEET_UNKNOWN, f"the task fleet was last read {observation.at - fleet.at:.0f} s ago")
-        )
+        text = f"the task fleet was last read {observation.at - fleet.at:.0f} s ago{_unseen(observation)}"
+        return decision.withheld(Reason(Why.FLEET_UNKNOWN, text))
     if fleet.target != decision.current:
         text = f"the target is {fleet.target} units, not {decision.current}"
         return decision.withheld(Reason(Why.FLEET_CHANGED, text))
@@ -100,6 +107,17 @@ def settled(observation: Observation, decision: Decision, settings: Settings) ->
     fault = settling.state_fault(fleet)
     fault = fault or settling.in_flight(fleet, observation.history, observation.at, settings.fleet)
     return decision if fault is None else decision.withheld(fault)
+
+
+def permitted(observation: Observation, decision: Decision, _: Settings) -> Decision:
+    """A right that came in the meantime is found out by trying, some minutes after the last time."""
+    if isinstance(decision, Hold):
+        return decision
+    needed = Capability.RESIZE if isinstance(decision, Resize) else Capability.TERMINATE
+    for right in observation.missing:
+        if right.capability is needed and observation.at < right.retry_at:
+            return decision.withheld(Reason(Why.RIGHT_MISSING, right.text))
+    return decision
 
 
 def not_refused_lately(observation: Observation, decision: Decision, settings: Settings) -> Decision:
@@ -191,6 +209,7 @@ GUARDS: tuple[Guard, ...] = (
     fleet_known,  # a resize sends whole targets: made from an old view it would undo someone's change
     settled,  # the effect of the last resize must be seen before the next is judged
     not_paused,  # somebody's will, for a time; after what EMR would not take anyway
+    permitted,  # without the right it would only be refused again; before the refusal, whose cause it names
     not_refused_lately,  # asking again at once wastes a quota that the whole account shares
     own_signal_fresh,  # a rule without its signal asks for nothing
     not_blind,  # without the cluster manager nobody knows what would be taken away

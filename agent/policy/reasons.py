@@ -38,6 +38,7 @@ class Why(StrEnum):
     PAUSED = "paused"
     ENDING = "termination-in-progress"
     NOT_RESIZABLE = "cluster-not-resizable"
+    RIGHT_MISSING = "right-missing"
     FLEET_UNKNOWN = "fleet-unknown"
     FLEET_CHANGED = "fleet-changed"
     FLEET_STATE = "fleet-state"

@@ -11,6 +11,7 @@ from agent.domain.decisions import Decision, Hold, Reason, Resize, Terminate
 from agent.domain.fleets import Cluster, Collection, Fleet, FleetNode
 from agent.domain.observation import Evidence, History, Observation
 from agent.domain.readings import Application, ClusterManager, ClusterNode, ClusterReading
+from agent.domain.rights import Capability, MissingRight
 from agent.domain.signals import Signal
 from agent.policy.reasons import Why
 from agent.settings import Settings
@@ -175,6 +176,16 @@ calm_clusters = st.builds(
     lambda at, age: cluster(at=at, created_at=NOW - age), YOUNG, st.sampled_from([3000.0, 3599.0, 3600.0, 50_000.0])
 )
 calm_readings = st.builds(lambda hosts, at: reading(tuple(hosts), hosts=30, at=at), st.sets(HOSTS, max_size=3), YOUNG)
+missing = st.builds(
+    MissingRight,
+    capability=st.sampled_from(Capability),
+    operation=st.just("ListSteps"),
+    action=st.just("elasticmapreduce:ListSteps"),
+    sid=st.just("TidemarkObserveCluster"),
+    since=TIMES,
+    retry_at=TIMES,
+)
+
 observations = st.builds(
     Observation,
     at=st.just(NOW),
@@ -184,6 +195,7 @@ observations = st.builds(
     cluster=mostly(calm_clusters, st.none() | clusters),
     reading=mostly(calm_readings, st.none() | readings),
     history=mostly(calm_histories, histories),
+    missing=mostly(st.just(()), st.lists(missing, max_size=3).map(tuple)),
 )
 
 HEAP = {"name": "heap", "signal": "Heap", "statistic": "Maximum", "comparison": ">", "bound": 80, "for_s": 0}

@@ -10,6 +10,7 @@ import pytest
 from agent.domain.decisions import Decision, Hold, Reason, Resize, Terminate
 from agent.domain.fleets import FleetNode
 from agent.domain.observation import History, Observation, Pause
+from agent.domain.rights import Capability, MissingRight
 from agent.policy.guards import GUARDS, apply
 from agent.policy.reasons import Why
 from tests.policy.build import (
@@ -59,6 +60,12 @@ def test_with_nothing_in_the_way_every_decision_stands(decision: Decision) -> No
     assert guarded(seen(), decision) == decision
 
 
+def denied(capability: Capability, retry_at: float = NOW + 1) -> MissingRight:
+    return MissingRight(
+        capability=capability, operation="Do", action="emr:Do", sid="Sid", since=NOW - 9, retry_at=retry_at
+    )
+
+
 HELD: list[tuple[str, dict[str, Any], tuple[Decision, ...], Why]] = [
     ("no cluster view", {"cluster": None}, EVERY, Why.CLUSTER_UNKNOWN),
     ("old cluster view", {"cluster": cluster(at=NOW - 901)}, EVERY, Why.CLUSTER_UNKNOWN),
@@ -89,6 +96,8 @@ HELD: list[tuple[str, dict[str, Any], tuple[Decision, ...], Why]] = [
         Why.NOT_SETTLED,
     ),
     ("paused", {"paused": Pause(until=NOW + 1, why="by hand")}, (GROW, SHRINK, IDLE_END), Why.PAUSED),
+    ("no right to resize", {"missing": (denied(Capability.RESIZE),)}, (GROW, SHRINK), Why.RIGHT_MISSING),
+    ("no right to end", {"missing": (denied(Capability.TERMINATE),)}, (IDLE_END, DEADLINE_END), Why.RIGHT_MISSING),
     ("refused", {"history": history(idle_since=NOW - 9000, refused_at=NOW - 299)}, EVERY, Why.REFUSED),
     ("no signal", {"signals": {}}, (GROW, SHRINK), Why.SIGNAL_MISSING),
     ("stale signal", {"signals": {"Free": signal(1, NOW - 61)}}, (GROW, SHRINK), Why.SIGNAL_STALE),
@@ -134,6 +143,11 @@ def test_it_is_held_for_that_reason_and_no_other(changed: dict[str, Any], decisi
 
 PASSED: list[tuple[str, dict[str, Any], Decision]] = [
     ("view just young enough", {"cluster": cluster(at=NOW - 900), "fleet": fleet(at=NOW - 900)}, GROW),
+    ("no right to end", {"missing": (denied(Capability.TERMINATE),)}, GROW),
+    ("no right to resize", {"missing": (denied(Capability.RESIZE),)}, IDLE_END),
+    ("no right to list steps", {"missing": (denied(Capability.STEPS),)}, GROW),
+    ("a denied view that is young enough", {"missing": (denied(Capability.OBSERVE),)}, GROW),
+    ("time to try the right again", {"missing": (denied(Capability.RESIZE, NOW),)}, GROW),
     ("end asked for long ago", {"history": noticed(terminate_sent_at=NOW - 600)}, IDLE_END),
     ("bootstrapping for too long", {"cluster": cluster(state="BOOTSTRAPPING")}, DEADLINE_END),
     ("no task fleet yet", {"fleet": fleet(0, id=None, state="")}, Resize(0, 5, WANT, "out")),
@@ -243,3 +257,10 @@ def test_reasons_accumulate() -> None:
     assert isinstance(held, Resize)
     assert held.target == 9
     assert why(held) == [Why.RUNNING_WORK, Why.MINIMUM]
+
+
+@pytest.mark.parametrize("changed", [{"cluster": None}, {"cluster": cluster(at=NOW - 901)}, {"fleet": None}])
+def test_a_view_that_is_not_there_for_want_of_a_right_says_which_statement_gives_it(changed: dict[str, Any]) -> None:
+    held = guarded(seen(**changed, missing=(denied(Capability.OBSERVE), denied(Capability.NOTIFY))), GROW)
+    assert "emr:Do is denied: add the statement Sid" in held.because[-1].text
+    assert held.because[-1].text.count("denied") == 1
