@@ -43,6 +43,10 @@ lock: $(READY) ## resolve the dependencies again and lock them
 		"requirements/spark4.in:spark4" "requirements/java.in:java"; do \
 		$(BIN)/uv pip compile $${f%%:*} -o requirements/$${f##*:}.txt --universal --python-version 3.11 \
 			--generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate -q || exit 1; done
+	@# for the node and not for every platform: the same versions as above, and no marker that a builder would evaluate
+	@$(BIN)/uv pip compile pyproject.toml --constraint requirements/dev.txt -o requirements/agent.txt \
+		--python-platform x86_64-manylinux2014 --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate -q
 
 clean: ## remove everything that the other targets made
 	rm -rf .venv .cache build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,117 @@
+"""The bundle: the agent and its locked dependencies for one architecture, and what install.sh puts beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import agent
+from agent.release import archive, elf, interpreter, selection, wheels
+from agent.release.archive import Entry, Tree, Written
+from agent.release.interpreter import Interpreter
+from agent.release.places import PACKAGE, ReleaseError, part, wheel_cache
+
+AIM_BYTES = 15_000_000
+"""What a bundle without an interpreter should stay under: it is fetched while a cluster starts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """One archive of a release. `glibc_minor` is the N of the glibc 2.N that it needs at least."""
+
+    kind: str
+    """`bundle` or `python`."""
+    architecture: str
+    version: str
+    glibc_minor: int
+    written: Written
+
+
+def build(
+    output: Path,
+    architectures: Iterable[str] = wheels.ARCHITECTURES,
+    pythons: Sequence[Path] = (),
+    cache: Path | None = None,
+) -> list[Built]:
+    """Write the bundle of each architecture, and an archive of each interpreter, to the folder `output`.
+
+    Raises ReleaseError: for an interpreter of another architecture, for wheels that cannot be had or do not fit.
+    """
+    architectures = list(architectures)
+    interpreters = [interpreter.read(path) for path in pythons]
+    _check_interpreters(interpreters, architectures)
+    built = [_bundle(output, architecture, cache or wheel_cache()) for architecture in architectures]
+    return built + [_python(output, each) for each in interpreters]
+
+
+def bundle_name(architecture: str, version: str = agent.__version__) -> str:
+    return f"tidemark-{version}-{architecture}.tar.gz"
+
+
+def python_name(architecture: str, version: str) -> str:
+    return f"python-{version}-{architecture}.tar.gz"
+
+
+def tree(architecture: str, cache: Path) -> dict[str, Entry]:
+    """All entries of the bundle. Raises ReleaseError when a binary among them would not run on a node."""
+    library = selection.of_agent(PACKAGE)
+    library |= selection.of_wheels(wheels.fetch(part("requirements/agent.txt"), architecture, cache))
+    entries = {f"lib/{name}": entry for name, entry in library.items()}
+    entries |= {f"units/{name}": entry for name, entry in _optional("bootstrap/units").items()}
+    entries |= {f"share/{name}": entry for name, entry in _shared().items()}
+    entries["bin/tidemark"] = Entry(part("bootstrap/bin/tidemark").read_bytes(), executable=True)
+    entries["LICENSE"] = Entry(part("LICENSE").read_bytes())
+    entries["VERSION"] = Entry(f"{agent.__version__}\n".encode())
+    entries["ARCH"] = Entry(f"{architecture}\n".encode())
+    if faults := misfits(entries, architecture):
+        raise ReleaseError(f"the bundle for {architecture} would not run on a node: " + "; ".join(faults))
+    return entries
+
+
+def misfits(entries: Tree, architecture: str) -> list[str]:
+    """Binaries for another processor or a newer glibc than a node has, each a sentence."""
+    found = []
+    for name, entry in sorted(entries.items()):
+        machine, minor = elf.architecture(entry.data), elf.glibc_minor(entry.data)
+        if machine is not None and machine != architecture:
+            found.append(f"{name} is for {machine}")
+        elif machine is not None and minor > wheels.GLIBC_MINOR:
+            found.append(f"{name} needs glibc 2.{minor}, Amazon Linux 2 has 2.{wheels.GLIBC_MINOR}")
+    return found
+
+
+def _bundle(output: Path, architecture: str, cache: Path) -> Built:
+    entries = tree(architecture, cache)
+    minor = max(elf.glibc_minor(e.data) for e in entries.values() if elf.architecture(e.data))
+    written = archive.write(entries, output / bundle_name(architecture))
+    return Built("bundle", architecture, agent.__version__, minor, written)
+
+
+def _python(output: Path, each: Interpreter) -> Built:
+    written = archive.write(each.tree, output / python_name(each.architecture, each.version))
+    return Built("python", each.architecture, each.version, each.glibc_minor, written)
+
+
+def _shared() -> dict[str, Entry]:
+    ours, spark = _optional("bootstrap/share"), selection.of_folder(part("spark_conf"))
+    if twice := sorted(ours.keys() & spark.keys()):
+        raise ReleaseError(f"bootstrap/share and spark_conf both have {', '.join(twice)}")
+    return ours | spark
+
+
+def _optional(name: str) -> dict[str, Entry]:
+    folder, _, inside = name.partition("/")
+    return selection.of_folder(part(folder) / inside)
+
+
+def _check_interpreters(interpreters: Sequence[Interpreter], architectures: Sequence[str]) -> None:
+    for each in interpreters:
+        if each.architecture not in architectures:
+            raise ReleaseError(
+                f"--python: the interpreter {each.version} is for {each.architecture}, "
+                f"and the bundle for {' and '.join(architectures)}"
+            )
+    given = [each.architecture for each in interpreters]
+    if twice := sorted({name for name in given if given.count(name) > 1}):
+        raise ReleaseError(f"--python: more than one interpreter for {', '.join(twice)}")
