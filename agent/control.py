@@ -59,9 +59,9 @@ class Outside:
     journal: TurnJournal
     pause: Callable[[], Pause | None] = lambda: None
     """The pause that was asked for. Never raises."""
-
     missing: Callable[[], tuple[MissingRight, ...]] = tuple
     """The rights that AWS has denied and not given since."""
+
 
 class Controller:
     """The agent's turns. One owner calls `turn`, with times that do not fall.
@@ -150,11 +150,11 @@ class Controller:
             reading=reading,
             history=self._history,
             paused=self._outside.pause(),
+            missing=self._outside.missing(),
         )
 
     def _probe(self, at: float, *, freshly: bool = False) -> tuple[Evidence, ...]:
         """The probes' evidence. Steps are listed only when all else says idle, and then only every so often."""
-            missing=self._outside.missing(),
         idle = self._settings.idle
         if not idle.enabled:
             return ()

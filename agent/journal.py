@@ -135,9 +135,9 @@ def observation_to_json(seen: Observation) -> dict[str, Any]:
         "reading": _reading_to_json(seen.reading),
         "history": _HISTORY.dump_python(seen.history, mode="json"),
         "paused": _PAUSE.dump_python(seen.paused, mode="json"),
+        "missing": _MISSING.dump_python(seen.missing, mode="json"),
     }
 
-        "missing": _MISSING.dump_python(seen.missing, mode="json"),
 
 def observation_from_json(found: Mapping[str, Any]) -> Observation:
     """The same observation, signals to six significant digits. Raises LookupError, TypeError or ValueError."""
@@ -150,9 +150,9 @@ def observation_from_json(found: Mapping[str, Any]) -> Observation:
         reading=_reading_from_json(found["reading"]),
         history=_HISTORY.validate_python(found["history"]),
         paused=_PAUSE.validate_python(found.get("paused")),
+        missing=_MISSING.validate_python(found.get("missing", ())),
     )
 
-        missing=_MISSING.validate_python(found.get("missing", ())),
 
 def decision_to_json(decision: Decision) -> dict[str, Any]:
     because = [[reason.code, reason.text] for reason in decision.because]

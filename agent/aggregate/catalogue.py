@@ -152,6 +152,13 @@ _AGENT = (
         marks_loss=True,
     ),
     Metric("EmrReadErrors", Unit.COUNT, Over.AGENT, Aggregation.DELTA, "Calls that describe the cluster and failed."),
+    Metric(
+        "CallsDenied",
+        Unit.COUNT,
+        Over.AGENT,
+        Aggregation.DELTA,
+        "AWS calls denied for want of a right; by reason it names the capability that is missing.",
+    ),
     Metric("LoopErrors", Unit.COUNT, Over.AGENT, Aggregation.DELTA, "Steps of the agent's own loops that failed."),
 )
 
@@ -162,10 +169,3 @@ BY_NAME: Mapping[str, Metric] = MappingProxyType({metric.name: metric for metric
 
 NAMESPACE = "Tidemark"
 """The default namespace; `sinks.cloudwatch.namespace` sets another."""
-    Metric(
-        "CallsDenied",
-        Unit.COUNT,
-        Over.AGENT,
-        Aggregation.DELTA,
-        "AWS calls denied for want of a right; by reason it names the capability that is missing.",
-    ),
