@@ -16,8 +16,7 @@ from agent.actuators.emr_calls import EmrClients
 from agent.actuators.steps import StepsProbe
 from agent.aggregate.table import Table
 from agent.aws.clients import Clients
-from agent.aws.identity import Identity, identify_node
-from agent.aws.imds import Imds
+from agent.aws.identity import identify
 from agent.capabilities import Capabilities
 from agent.control import Controller, Outside
 from agent.domain.decisions import Hold
@@ -72,7 +71,6 @@ class App:
         self._cluster_id = settings.cluster.id or identity.cluster_id or _fail("cluster.id", _NO_CLUSTER)
         self._capabilities = Capabilities(self._clock, self._telemetry, self._random.random)
         self._clients = Clients(settings.aws, identity.region, self._capabilities)
-        self._on_emr = identity.cluster_id is not None
         if self._clients.region is None:
             _fail("aws.region", "is empty, and neither this node nor the AWS configuration tells the Region")
         self._table = Table(settings.listener, settings.policy.memory_death_hold_s, self._telemetry)
