@@ -75,11 +75,14 @@ def check(path: Path) -> None:
 
 @main.command()
 @click.argument("path", metavar="FILE", type=SETTINGS_FILE)
-def config(path: Path) -> None:
+@click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="One setting over what FILE says.")
+@click.option("--default", "defaults", multiple=True, metavar="KEY=VALUE", help="One setting that FILE may leave out.")
+@click.option("--given", is_flag=True, help="Leave out what has its value by Tidemark's own default only.")
+def config(path: Path, sets: tuple[str, ...], defaults: tuple[str, ...], given: bool) -> None:
     """Print the settings that FILE puts in force, defaults included, as a settings file."""
     from agent import settings_file
 
-    click.echo(settings_file.render(_load(path)), nl=False)
+    click.echo(settings_file.render(_load(path, sets, defaults), given), nl=False)
 
 
 @main.command()
@@ -204,13 +207,16 @@ def demo(folder: Path | None, cluster: str, without: str | None) -> None:
     console.print("Every stage was observed.", style="bold green")
 
 
-def _load(path: Path) -> Settings:
+def _load(path: Path, sets: tuple[str, ...] = (), defaults: tuple[str, ...] = ()) -> Settings:
     """The settings, or the end of this process with every fault on standard error."""
+    from agent import settings_change
     from agent.settings import SettingsError
     from agent.settings_check import load_checked
 
     try:
-        return load_checked(path)
+        changes = [settings_change.read(text, where_absent=True) for text in defaults]
+        changes += [settings_change.read(text) for text in sets]
+        return load_checked(path, changes)
     except SettingsError as error:
         click.secho(str(error), fg="red", err=True)
         for fault in error.faults:

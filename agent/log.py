@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
+import logging.handlers
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 _BARE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:/+%")
@@ -33,6 +35,25 @@ class _Logfmt(logging.Formatter):
 def _value(value: Any) -> str:
     text = f"{value:g}" if isinstance(value, float) else str(value)
     return text if text and _BARE.issuperset(text) else json.dumps(text, ensure_ascii=False)
+
+
+def keep_in(path: Path, max_bytes: int, files: int) -> None:
+    """Write everything to this file as well, rotated past `max_bytes`; `files` rotated ones stay.
+
+    A file that cannot be opened or written is a warning on standard error, no fault: a full disk stops nothing.
+    """
+    try:
+        handler = _File(path, maxBytes=max_bytes, backupCount=files, encoding="utf-8")
+    except OSError as error:
+        event(logging.WARNING, "log.cannot_open", file=str(path), error=str(error))
+        return
+    handler.setFormatter(_Logfmt())
+    logging.getLogger().addHandler(handler)
+
+
+class _File(logging.handlers.RotatingFileHandler):
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802, the name is logging's
+        """Standard error has the line already."""
 
 
 def set_up() -> None:

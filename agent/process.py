@@ -31,6 +31,8 @@ def main(argv: list[str]) -> int:
         signal.signal(number, lambda *_: stopping.set())
     try:
         settings = load_checked(path)
+        if settings.log.path is not None:
+            log.keep_in(settings.log.path, settings.log.max_bytes, settings.log.files)
         app = App(settings, path)
     except SettingsError as error:
         for fault in error.faults:

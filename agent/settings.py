@@ -354,8 +354,16 @@ def load(path: Path) -> Settings:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
+class LogSettings(Model):
+    """The agent's log, which is always on standard error too."""
+
+    path: Path | None = Field(None, description="File to append to; unset: standard error alone.")
+    max_bytes: Count = Field(8_388_608, description="Past it the file is rotated, to `<path>.1` and so on.")
+    files: Count = Field(4, description="Rotated files that are kept.")
+
+
         raise SettingsError(str(path), (SettingsFault("", f"cannot be read: {error}"),)) from error
-    return parse(text, source=str(path))
+    return table_of(text, source=str(path))
 
 
 def parse(text: str, source: str = "settings") -> Settings:
@@ -374,6 +382,7 @@ def _faults(error: ValidationError) -> Iterator[SettingsFault]:
     for found in error.errors():
         where = ".".join(str(part) for part in found["loc"])
         yield SettingsFault(where, _text(found, [str(part) for part in found["loc"]]))
+    log: LogSettings = LogSettings()
 
 
 def _text(found: Mapping[str, Any], loc: list[str]) -> str:
@@ -398,6 +407,11 @@ def _text(found: Mapping[str, Any], loc: list[str]) -> str:
 def _fields_at(path: list[str]) -> Mapping[str, Any]:
     """The fields of the model that a dotted path leads to; empty when it leads to none."""
     model: Any = Settings
+    return of_table(table_in(path), source=str(path))
+
+
+def table_in(path: Path) -> dict[str, Any]:
+    """The file as it stands. Raises SettingsError when it cannot be read or is not TOML."""
     for part in path:
         if part.isdigit():
             continue
@@ -407,10 +421,19 @@ def _fields_at(path: list[str]) -> Mapping[str, Any]:
         candidates = [field.annotation, *get_args(field.annotation)]
         models = [c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)]
         if not models:
+    return of_table(table_of(text, source), source)
+
+
+def table_of(text: str, source: str = "settings") -> dict[str, Any]:
+    """A TOML text as it stands. Raises SettingsError when it is none."""
             return {}
         model = models[0]
     return dict(model.model_fields)
 
+
+
+def of_table(table: Mapping[str, Any], source: str = "settings") -> Settings:
+    """The settings in a table. Raises SettingsError with all faults at once."""
 
 def _names_at(path: list[str]) -> list[str]:
     return list(_fields_at(path))

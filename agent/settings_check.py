@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from agent.aggregate.catalogue import BY_NAME
-from agent.settings import Settings, SettingsError, SettingsFault, load
+from agent.settings import Settings, SettingsError, SettingsFault, of_table, table_in
+from agent.settings_change import Change, changed
 
 
-def load_checked(path: Path) -> Settings:
-    """The settings in the file. Raises SettingsError with every fault."""
-    settings = load(path)
+def load_checked(path: Path, changes: Iterable[Change] = ()) -> Settings:
+    """The settings in the file, with the changes. Raises SettingsError with every fault."""
+    settings = of_table(changed(table_in(path), changes), source=str(path))
     if faults := tuple(_unknown_signals(settings)):
         raise SettingsError(str(path), faults)
     return settings
