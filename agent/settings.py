@@ -307,6 +307,14 @@ class JournalSettings(Model):
     max_bytes: Count = Field(67_108_864, description="Past it the file is rotated once, to `<path>.1`.")
 
 
+class LogSettings(Model):
+    """The agent's log, which is always on standard error too."""
+
+    path: Path | None = Field(None, description="File to append to; unset: standard error alone.")
+    max_bytes: Count = Field(8_388_608, description="Past it the file is rotated, to `<path>.1` and so on.")
+    files: Count = Field(4, description="Rotated files that are kept.")
+
+
 class SupervisorSettings(Model):
     """The small parent process."""
 
@@ -327,6 +335,7 @@ class Settings(Model):
     policy: PolicySettings = PolicySettings()
     idle: IdleSettings = IdleSettings()
     journal: JournalSettings = JournalSettings()
+    log: LogSettings = LogSettings()
     supervisor: SupervisorSettings = SupervisorSettings()
 
 
@@ -351,27 +360,33 @@ class SettingsError(Exception):
 
 def load(path: Path) -> Settings:
     """The settings in the file. Raises SettingsError, also when the file cannot be read or is not TOML."""
+    return of_table(table_in(path), source=str(path))
+
+
+def table_in(path: Path) -> dict[str, Any]:
+    """The file as it stands. Raises SettingsError when it cannot be read or is not TOML."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-class LogSettings(Model):
-    """The agent's log, which is always on standard error too."""
-
-    path: Path | None = Field(None, description="File to append to; unset: standard error alone.")
-    max_bytes: Count = Field(8_388_608, description="Past it the file is rotated, to `<path>.1` and so on.")
-    files: Count = Field(4, description="Rotated files that are kept.")
-
-
         raise SettingsError(str(path), (SettingsFault("", f"cannot be read: {error}"),)) from error
     return table_of(text, source=str(path))
 
 
 def parse(text: str, source: str = "settings") -> Settings:
     """The settings in a TOML text. Raises SettingsError with all faults at once."""
+    return of_table(table_of(text, source), source)
+
+
+def table_of(text: str, source: str = "settings") -> dict[str, Any]:
+    """A TOML text as it stands. Raises SettingsError when it is none."""
     try:
-        table = tomllib.loads(text)
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(source, (SettingsFault("", f"is not TOML: {error}"),)) from error
+
+
+def of_table(table: Mapping[str, Any], source: str = "settings") -> Settings:
+    """The settings in a table. Raises SettingsError with all faults at once."""
     try:
         return Settings.model_validate(table)
     except ValidationError as error:
@@ -382,7 +397,6 @@ def _faults(error: ValidationError) -> Iterator[SettingsFault]:
     for found in error.errors():
         where = ".".join(str(part) for part in found["loc"])
         yield SettingsFault(where, _text(found, [str(part) for part in found["loc"]]))
-    log: LogSettings = LogSettings()
 
 
 def _text(found: Mapping[str, Any], loc: list[str]) -> str:
@@ -407,11 +421,6 @@ def _text(found: Mapping[str, Any], loc: list[str]) -> str:
 def _fields_at(path: list[str]) -> Mapping[str, Any]:
     """The fields of the model that a dotted path leads to; empty when it leads to none."""
     model: Any = Settings
-    return of_table(table_in(path), source=str(path))
-
-
-def table_in(path: Path) -> dict[str, Any]:
-    """The file as it stands. Raises SettingsError when it cannot be read or is not TOML."""
     for part in path:
         if part.isdigit():
             continue
@@ -421,19 +430,10 @@ def table_in(path: Path) -> dict[str, Any]:
         candidates = [field.annotation, *get_args(field.annotation)]
         models = [c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)]
         if not models:
-    return of_table(table_of(text, source), source)
-
-
-def table_of(text: str, source: str = "settings") -> dict[str, Any]:
-    """A TOML text as it stands. Raises SettingsError when it is none."""
             return {}
         model = models[0]
     return dict(model.model_fields)
 
-
-
-def of_table(table: Mapping[str, Any], source: str = "settings") -> Settings:
-    """The settings in a table. Raises SettingsError with all faults at once."""
 
 def _names_at(path: list[str]) -> list[str]:
     return list(_fields_at(path))
