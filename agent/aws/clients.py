@@ -62,6 +62,10 @@ class Clients:
     def sns(self) -> Any:
         return self._client("sns")
 
+    @property
+    def s3(self) -> Any:
+        return self._client("s3")
+
     def _client(self, service: str, config: Config | None = None) -> Any:
         config = config or self._config
         key = (service, config.retries["total_max_attempts"])

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    NoCredentialsError,
+    ParamValidationError,
+    PartialCredentialsError,
+)
 
 from agent.aws.rights import advice
 from agent.domain.faults import Fault, PermanentFault, TransientFault
 
 AWS_ERRORS = (BotoCoreError, ClientError)
 """All that a boto3 call raises for the world's faults. Catch these, then raise `fault(...)` from them."""
+
+NO_CREDENTIALS = (NoCredentialsError, PartialCredentialsError)
+"""Those of them that say that botocore's chain found nothing to sign with."""
 
 THROTTLED = frozenset(
     {
