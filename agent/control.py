@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from agent.domain.decisions import Decision, Hold, Outcome, Resize, Result, Terminate
+from agent.domain.decisions import Because, Decision, Hold, Outcome, Resize, Result, Terminate
 from agent.domain.fleets import Cluster, Fleet
 from agent.domain.observation import Evidence, History, Observation, Pause
 from agent.domain.ports import (
@@ -28,6 +28,7 @@ from agent.domain.rights import MissingRight
 from agent.domain.signals import Signal
 from agent.domain.turns import Started, Turn
 from agent.policy import busy, reasons, settling
+from agent.policy.advice import advice
 from agent.policy.arbiter import ends_by_deadline
 from agent.policy.consider import Considered, consider
 from agent.policy.guards import Guard
@@ -123,6 +124,8 @@ class Controller:
         if final.notice is not None:
             self._notify(final)
         result = self._act(final, at) if refusal is None else Result(Outcome.NONE, refusal)
+        given = advice(final.observation, self._settings)
+        self._count(final, given)
         self._history = record(final.observation.history, final.decision, result, final.observation)
         turn = Turn(
             observation=final.observation,
@@ -132,6 +135,7 @@ class Controller:
             notice=None if final.notice is None else final.notice.because,
             unconfirmed=unconfirmed,
             result=result,
+            advice=given,
         )
         self._write(lambda: self._outside.journal.turn(turn))
         return turn
@@ -198,6 +202,14 @@ class Controller:
                 if result.outcome is Outcome.APPLIED:
                     self._telemetry.count("ResizeActions")
                 return result
+
+    def _count(self, considered: Considered, given: Because) -> None:
+        """What a guard withheld, by its reason, and what was advised."""
+        if isinstance(considered.decision, Hold) and not isinstance(considered.wanted, Hold):
+            told = reasons.own(considered.decision.because)
+            self._telemetry.count(f"DecisionsWithheld.{told[-1].code}")
+        for reason in given:
+            self._telemetry.count(f"AdviceGiven.{reason.code}")
 
     def _notify(self, considered: Considered) -> None:
         ending, seen = considered.notice, considered.observation

@@ -108,6 +108,7 @@ def turn_to_json(turn: Turn) -> dict[str, Any]:
         "unconfirmed": None if turn.unconfirmed is None else decision_to_json(turn.unconfirmed),
         "outcome": turn.result.outcome,
         "detail": turn.result.detail,
+        "advice": [[reason.code, reason.text] for reason in turn.advice],
     }
 
 
@@ -122,6 +123,7 @@ def turn_from_json(line: Mapping[str, Any]) -> Turn:
         notice=None if notice is None else Reason(str(notice[0]), str(notice[1])),
         unconfirmed=None if unconfirmed is None else decision_from_json(unconfirmed),
         result=Result(Outcome(line["outcome"]), str(line["detail"])),
+        advice=tuple(Reason(str(code), str(text)) for code, text in line.get("advice", ())),
     )
 
 

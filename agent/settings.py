@@ -19,6 +19,9 @@ Count = Annotated[int, Field(ge=1)]
 Units = Annotated[int, Field(ge=0)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 
+AUTO = "auto"
+"""What a setting says that the node itself is asked for."""
+
 
 class Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=False, hide_input_in_errors=False)
@@ -53,7 +56,10 @@ class AwsSettings(Model):
 class ListenerSettings(Model):
     """Where Spark's GraphiteSink reports arrive, and the bounds on what may arrive."""
 
-    host: str = Field("127.0.0.1", description="Address to listen on: the primary's private address on a cluster.")
+    host: str = Field(
+        AUTO,
+        description="Address to listen on. `auto`: on a node of EMR its private address, elsewhere 127.0.0.1.",
+    )
     port: Port = Field(42003, description="TCP port; 0 lets the system choose and logs the choice.")
     backlog: Count = Field(4096, description="Accept queue asked for; the kernel caps it at `net.core.somaxconn`.")
     max_connections: Count = Field(4096, description="Open connections; past it the oldest one is closed.")
@@ -86,12 +92,22 @@ class RestSettings(Model):
     verify_tls: bool = Field(True, description="For https: whether the certificate is checked at all.")
 
 
+class HadoopSettings(RestSettings):
+    """A daemon of Hadoop that is polled."""
+
+    url: str = Field(
+        AUTO,
+        description="Base URL; empty: not polled. `auto`: this one and `other_urls` are read from Hadoop's "
+        "configuration on this node, as soon as it is there.",
+    )
+
+
 class SourcesSettings(Model):
     """What is polled beside what Spark sends."""
 
-    yarn: RestSettings = RestSettings(url="", period_s=10.0)
+    yarn: HadoopSettings = HadoopSettings(period_s=10.0)
     standalone: RestSettings = RestSettings(url="", period_s=10.0)
-    hdfs: RestSettings = RestSettings(url="", period_s=30.0)
+    hdfs: HadoopSettings = HadoopSettings(period_s=30.0)
     spark: RestSettings = Field(
         RestSettings(url="", period_s=15.0),
         description="Spark's REST API of running applications, for why executors were removed; the URL comes from "
@@ -101,7 +117,7 @@ class SourcesSettings(Model):
 
     @model_validator(mode="after")
     def _one_cluster_manager(self) -> SourcesSettings:
-        if self.yarn.url and self.standalone.url:
+        if self.yarn.url not in {"", AUTO} and self.standalone.url:
             raise ValueError("yarn.url and standalone.url are both set: a cluster has one cluster manager")
         return self
 
@@ -138,6 +154,7 @@ class SinksSettings(Model):
 
 
 class ActuatorKind(StrEnum):
+    AUTO = AUTO
     INSTANCE_FLEET = "instance_fleet"
     INSTANCE_GROUPS = "instance_groups"
     DRY_RUN = "dry_run"
@@ -154,8 +171,9 @@ class FleetSettings(Model):
     """The task capacity and its limits."""
 
     actuator: ActuatorKind = Field(
-        ActuatorKind.INSTANCE_FLEET,
-        description="`instance_fleet`, `instance_groups`, or `dry_run` of what the cluster has.",
+        ActuatorKind.AUTO,
+        description="`auto`: instance fleets or groups, whichever the cluster has; or one of the two; or `dry_run` of "
+        "what the cluster has.",
     )
     min_capacity_units: Units = Field(0, description="Never below it.")
     max_capacity_units: Count = Field(
@@ -247,6 +265,34 @@ DEFAULT_RULES = (
 )
 
 
+class GuardSettings(Model):
+    """What forbids a scale in although nothing runs on what would go, and what advice rests on."""
+
+    max_hold_s: Seconds = Field(
+        1800.0, description="A veto by transfers or by the heap stands no longer than this without a break."
+    )
+    capacity_lost_hold_s: Annotated[float, Field(ge=0)] = Field(
+        300.0, description="Nothing is given back for so long after units were lost that nobody gave back."
+    )
+    min_life_s: Annotated[float, Field(ge=0)] = Field(
+        300.0, description="Nothing is given back for so long after units have arrived."
+    )
+    max_total_load_per_data_node: Annotated[float, Field(ge=0)] = Field(
+        100.0,
+        description="HDFS transfers at each DataNode (`HdfsTotalLoadPerDataNode`) above which nothing is given back.",
+    )
+    max_live_set_percent: Annotated[float, Field(gt=0, le=100)] = Field(
+        85.0,
+        description="Heap still in use after collections (`ExecutorLiveSetPercent`, p90) above which executors are too "
+        "small and nothing is given back.",
+    )
+    max_gc_percent: Annotated[float, Field(gt=0, le=100)] = Field(
+        10.0,
+        description="Share of their time that executors collect garbage in (`ExecutorGcTimePercent`, average) from "
+        "which on the same holds.",
+    )
+
+
 class PolicySettings(Model):
     """When to scale."""
 
@@ -261,6 +307,7 @@ class PolicySettings(Model):
         description="While this file says so nothing is resized and no idle cluster is ended; `tidemark pause` "
         "writes it. A hard deadline holds all the same.",
     )
+    guards: GuardSettings = GuardSettings()
     rules: tuple[Rule, ...] = DEFAULT_RULES
 
     @model_validator(mode="after")

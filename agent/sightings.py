@@ -7,6 +7,7 @@ import logging
 from agent import log
 from agent.domain.observation import Observation
 from agent.domain.waiting import masters_on_task_nodes
+from agent.policy.advice import advice
 from agent.policy.queue import certain
 from agent.settings import Settings
 
@@ -18,6 +19,7 @@ class Sightings:
         self._settings = settings
         self._masters: frozenset[str] = frozenset()
         self._limited = False
+        self._advised: str | None = None
 
     def adopt(self, settings: Settings) -> None:
         """Judge by other settings from now on."""
@@ -26,6 +28,7 @@ class Sightings:
     def look(self, seen: Observation) -> None:
         self._look_for_masters(seen)
         self._look_for_limits(seen)
+        self._look_for_advice(seen)
 
     def _look_for_masters(self, seen: Observation) -> None:
         """What is not known leaves the last word standing."""
@@ -45,6 +48,13 @@ class Sightings:
         elif self._masters and not now:
             log.event(logging.INFO, "application_master.none_on_task_nodes")
         self._masters = now
+
+    def _look_for_advice(self, seen: Observation) -> None:
+        """Said once a change; what flickers around a bound is said again only after something else."""
+        for reason in advice(seen, self._settings):
+            if reason.code != self._advised:
+                log.event(logging.WARNING, "advice", code=reason.code, advice=reason.text)
+            self._advised = reason.code
 
     def _look_for_limits(self, seen: Observation) -> None:
         limit = certain(seen, self._settings)

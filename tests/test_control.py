@@ -376,3 +376,9 @@ def test_resizes_that_emr_took_are_counted(path: Path) -> None:
     cluster = world(path, free_percent=10.0)
     cluster.run(cluster.controller(), 700)
     assert cluster.telemetry.counts()["ResizeActions"] == 2
+
+
+def test_what_a_guard_withholds_is_counted_by_its_reason(path: Path) -> None:
+    cluster = world(path, free_percent=10.0, foreign="managed scaling policy")
+    cluster.run(cluster.controller(), 400)
+    assert cluster.telemetry.counts()["DecisionsWithheld.foreign-scaler"] == 10

@@ -87,6 +87,20 @@ _AGENT = (
     Metric("NodeLoad", Unit.NONE, Over.NODE, Aggregation.LAST, "Load average of the agent's node over one minute."),
     Metric("AgentCpuPercent", Unit.PERCENT, Over.NODE, Aggregation.LAST, "CPU that the agent uses, of one core."),
     Metric("AgentMemory", Unit.BYTES, Over.NODE, Aggregation.LAST, "Resident memory of the agent's processes."),
+    Metric(
+        "DecisionsWithheld",
+        Unit.COUNT,
+        Over.AGENT,
+        Aggregation.DELTA,
+        "Turns in which a guard withheld a resize or an end; under `Reason` the code of the guard's reason.",
+    ),
+    Metric(
+        "AdviceGiven",
+        Unit.COUNT,
+        Over.AGENT,
+        Aggregation.DELTA,
+        "Turns in which executors looked too small or too large; under `Reason` which.",
+    ),
     Metric("ResizeActions", Unit.COUNT, Over.AGENT, Aggregation.DELTA, "Resizes that EMR took."),
     Metric(
         "ClusterIdle", Unit.NONE, Over.AGENT, Aggregation.LAST, "1 when every probe says idle, 0 when one says busy."

@@ -41,6 +41,15 @@ def old_generation_percent(jvm: Instance) -> float | None:
     return None
 
 
+def live_set_percent(jvm: Instance) -> float | None:
+    """What the last collection of the old generation left. Zero means that there was none yet."""
+    for pool in OLD_GENERATIONS + ONE_GENERATION:
+        left = value(jvm, f"jvm.pools.{pool}.used-after-gc")
+        if left:
+            return percent(left, value(jvm, f"jvm.pools.{pool}.max") or heap_max(jvm), limit=100)
+    return None
+
+
 def unified_memory(jvm: Instance) -> float | None:
     return _total(jvm, ("ExecutorMetrics.OnHeapUnifiedMemory", "ExecutorMetrics.OffHeapUnifiedMemory"))
 

@@ -114,6 +114,7 @@ def _heap_figures(
     yield "ExecutorHeapUsed", _sum(used)
     yield "ExecutorHeapMax", _sum([*map(jvm.heap_max, executors), *lost])
     yield "ExecutorOldGenUsedPercent", [*map(jvm.old_generation_percent, executors), *full]
+    yield "ExecutorLiveSetPercent", [*map(jvm.live_set_percent, executors), *full]
 
 
 def _driver_figures(now: Snapshot, before: Snapshot | None) -> dict[str, Iterable[float | None]]:

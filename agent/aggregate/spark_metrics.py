@@ -48,6 +48,15 @@ SPARK_METRICS = (
         per_application=True,
     ),
     Metric(
+        "ExecutorLiveSetPercent",
+        Unit.PERCENT,
+        Over.EXECUTORS,
+        Aggregation.DISTRIBUTION,
+        "What the last collection of the old generation left in use, against its maximum, whole percents; an executor "
+        "without one yet does not count, one that died of memory counts as 100.",
+        per_application=True,
+    ),
+    Metric(
         "ExecutorUnifiedMemoryUsed",
         Unit.BYTES,
         Over.EXECUTORS,

@@ -45,6 +45,14 @@ class History:
     """When EMR last refused a call of ours, or left it unknown whether it took it."""
     unsettled_since: float | None = None
     """Since when every view of the fleet has said that it is not settled."""
+    provisioned: int | None = None
+    """Capacity units that were there in the last turn that knew."""
+    capacity_lost_at: float | None = None
+    """When units were last seen to be gone that nobody gave back: a spot interruption, a node that died."""
+    capacity_arrived_at: float | None = None
+    """When more units were last seen than the turn before."""
+    vetoed_since: Mapping[str, float] = field(default_factory=dict)
+    """By reason code: since when that veto on scale in has stood without a break."""
     memory_death_at: float | None = None
     """When an executor was last seen to have died of memory."""
     manager_answered_at: float | None = None

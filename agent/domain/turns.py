@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from agent.domain.decisions import Decision, Reason, Result
+from agent.domain.decisions import Because, Decision, Reason, Result
 from agent.domain.observation import Observation
 
 
@@ -27,6 +27,8 @@ class Turn:
     unconfirmed: Decision | None
     """What was decided before everything was read afresh for acting on it; None when there was nothing to act on."""
     result: Result
+    advice: Because = ()
+    """What no number of nodes cures, as it looked in this turn."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from agent.domain.decisions import Decision, Hold, Reason, Resize, Terminate
 from agent.domain.observation import Observation
 from agent.domain.rights import Capability
-from agent.policy import busy, limits, queue, settling, work
+from agent.policy import busy, limits, queue, settling, vetoes, work
 from agent.policy.arbiter import ends_by_deadline
 from agent.policy.cooldown import cooled_down
 from agent.policy.ending import noticed
@@ -216,6 +216,8 @@ GUARDS: tuple[Guard, ...] = (
     queue.useful,  # capacity that the waiting work is not allowed to use is bought in vain
     history_begun,  # what has just begun has not seen enough to take anything away
     no_memory_deaths,  # an executor that is gone frees memory: that is saturation, not relief
+    vetoes.kept_capacity,  # what was just taken or has just come says nothing yet
+    vetoes.not_vetoed,  # what goes on beside the containers: transfers, a heap that is full
     cooled_down,  # after those that do not depend on time, so that their reasons are heard
     work.kept,  # may raise a scale in's target: stands before the limits, which have the last word
     limits.within,  # last of those that change a target: nothing after it may move it out again

@@ -9,7 +9,7 @@ from agent.domain.decisions import Decision, Hold, Outcome, Resize, Result, Term
 from agent.domain.fleets import Fleet
 from agent.domain.observation import History, Observation
 from agent.domain.signals import Signal
-from agent.policy import queue, unused
+from agent.policy import queue, unused, vetoes
 from agent.policy.busy import busy
 from agent.policy.freshness import Fresh, breaches, look
 from agent.settings import PolicySettings, Settings
@@ -28,15 +28,21 @@ def advance(seen: Observation, settings: Settings) -> History:
     answered = before.manager_answered_at
     if answered is None and seen.reading is not None:
         answered = seen.at
+    carried = replace(seen, history=before)
+    lost_at, arrived_at = vetoes.capacity_changes(carried)
     history = replace(
         before,
         observed_at=seen.at,
-        breaching_since=dict(_breaching(replace(seen, history=before), settings.policy)),
+        provisioned=before.provisioned if seen.fleet is None else seen.fleet.provisioned,
+        capacity_lost_at=lost_at,
+        capacity_arrived_at=arrived_at,
+        vetoed_since=dict(vetoes.standing(carried, settings)),
+        breaching_since=dict(_breaching(carried, settings.policy)),
         unsettled_since=_unsettled_since(seen.fleet, before, seen.at),
         memory_death_at=seen.at if _death_seen(seen.signals) else before.memory_death_at,
         manager_answered_at=answered,
-        unused_since=unused.advance(replace(seen, history=before), settings),
-        queue_limited_since=queue.limited_since(replace(seen, history=before), settings),
+        unused_since=unused.advance(carried, settings),
+        queue_limited_since=queue.limited_since(carried, settings),
     )
     return replace(history, idle_since=_idle_since(replace(seen, history=history), settings))
 
@@ -87,7 +93,13 @@ def _interrupted(seen: Observation, policy: PolicySettings) -> bool:
 
 def _void(history: History) -> History:
     return replace(
-        history, breaching_since={}, unsettled_since=None, idle_since=None, unused_since={}, queue_limited_since=None
+        history,
+        breaching_since={},
+        unsettled_since=None,
+        idle_since=None,
+        unused_since={},
+        queue_limited_since=None,
+        vetoed_since={},
     )
 
 
@@ -104,6 +116,8 @@ def _not_ahead(history: History, seen: Observation) -> History:
         resize_sent_at=_earlier(history.resize_sent_at, read_at),
         refused_at=_earlier(history.refused_at, at),
         memory_death_at=_earlier(history.memory_death_at, at),
+        capacity_lost_at=_earlier(history.capacity_lost_at, at),
+        capacity_arrived_at=_earlier(history.capacity_arrived_at, at),
         manager_answered_at=_earlier(history.manager_answered_at, at),
         notified_at=_earlier(history.notified_at, at),
         terminate_sent_at=_earlier(history.terminate_sent_at, at),

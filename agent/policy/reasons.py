@@ -48,6 +48,10 @@ class Why(StrEnum):
     BLIND = "blind"
     QUEUE_LIMITED = "queue-limited"
     MEMORY_DEATHS = "memory-deaths"
+    CAPACITY_LOST = "capacity-lost"
+    MINIMUM_LIFE = "minimum-life"
+    HDFS_TRANSFERS = "hdfs-transfers"
+    HEAP_PRESSURE = "heap-pressure"
     COOLDOWN = "cooldown"
     WORK_UNKNOWN = "running-work-unknown"
     RUNNING_WORK = "running-work"
@@ -56,6 +60,9 @@ class Why(StrEnum):
     EMPTY_HISTORY = "empty-history"
     PROTECTED = "termination-protected"
     NOT_IDLE = "not-idle"
+    # advice: what no number of nodes cures
+    EXECUTORS_TOO_SMALL = "executors-too-small"
+    EXECUTORS_TOO_LARGE = "executors-too-large"
 
 
 CONTEXT = frozenset({Why.BESIDE, Why.OVERRULED})

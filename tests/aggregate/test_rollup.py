@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from agent.aggregate.binning import MAX_VALUES
 from agent.aggregate.catalogue import BY_NAME, METRICS, Over
+from agent.aggregate.jvm import live_set_percent
 from agent.aggregate.rollup import RollUp, roll_up
 from agent.aggregate.snapshot import Instance, Role, Snapshot
 from agent.aggregate.table import Table
@@ -374,7 +375,8 @@ def test_the_agents_counters_are_deltas_with_their_reasons_added_up() -> None:
 def test_everything_at_once_is_the_whole_catalogue_in_its_order() -> None:
     """So that no metric of the catalogue is one that the roll-up cannot make."""
     values = {
-        **heap(1.0), "jvm.pools.G1-Old-Gen.used": 1.0, "ExecutorMetrics.OnHeapUnifiedMemory": 1.0,
+        **heap(1.0), "jvm.pools.G1-Old-Gen.used": 1.0, "jvm.pools.G1-Old-Gen.used-after-gc": 1.0,
+        "ExecutorMetrics.OnHeapUnifiedMemory": 1.0,
         "jvm.non-heap.used": 1.0, "jvm.direct.used": 1.0, "ExecutorMetrics.ProcessTreeJVMRSSMemory": 1.0,
         "jvm.X.time": 1.0, "JVMCPU.jvmCpuTime": 1.0, "executor.threadpool.activeTasks": 1.0,
         "executor.threadpool.completeTasks": 1.0, "executor.diskBytesSpilled.count": 1.0,
@@ -431,3 +433,20 @@ def test_no_report_however_wrong_stops_the_roll_up(used: float, maximum: float) 
         table.report(lines.encode(), "10.0.0.1", 1000.0)
     found = roll_up(table.snapshot(1000.0), None, fleet=None, idle=None)
     assert all(math.isfinite(value) for one in found.values() for value in one.values)
+
+
+@pytest.mark.parametrize(
+    ("values", "percent"),
+    [
+        ({"jvm.pools.G1-Old-Gen.used-after-gc": 30.0, "jvm.pools.G1-Old-Gen.max": 100.0}, 30.0),
+        ({"jvm.pools.PS-Old-Gen.used-after-gc": 30.0, "jvm.pools.PS-Old-Gen.max": 60.0}, 50.0),
+        ({"jvm.pools.ZHeap.used-after-gc": 30.0, "jvm.pools.ZHeap.max": -1.0, "jvm.heap.max": 40.0}, 75.0),
+        ({"jvm.pools.G1-Old-Gen.used-after-gc": 0.0, "jvm.pools.G1-Old-Gen.max": 100.0}, None),
+        ({"jvm.pools.G1-Old-Gen.used": 30.0, "jvm.pools.G1-Old-Gen.max": 100.0}, None),
+    ],
+)
+def test_the_live_set_is_what_the_last_old_collection_left_and_unknown_before_one(
+    values: dict[str, float], percent: float | None
+) -> None:
+    one = Instance(role=Role.EXECUTOR, app="a", id="1", peer="p", first_seen=0.0, last_seen=0.0, values=values)
+    assert live_set_percent(one) == percent

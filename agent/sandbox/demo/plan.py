@@ -15,6 +15,7 @@ from agent.settings import (
     CloudWatchSettings,
     ClusterSettings,
     FleetSettings,
+    GuardSettings,
     IdleSettings,
     InstanceType,
     JournalSettings,
@@ -106,6 +107,7 @@ def settings(plan: Plan, places: Places) -> Settings:
             turn_period_s=1.0,
             max_signal_age_s=10.0,
             memory_death_hold_s=20.0,
+            guards=GuardSettings(capacity_lost_hold_s=10.0, min_life_s=10.0),
             rules=(
                 low.model_copy(update={"for_s": 6.0, "adjustment_units": plan.task_units, "cooldown_s": 10.0}),
                 free.model_copy(update={"for_s": 8.0, "adjustment_units": -plan.task_units, "cooldown_s": 10.0}),

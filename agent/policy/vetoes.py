@@ -1,0 +1,114 @@
+"""Guards: what forbids a scale in although nothing runs on what would go, each for no longer than its time.
+
+A veto rests on a signal of its own. Without a fresh one it is silent: it asks for more than the guards that see to
+blindness, never for less. None lasts longer than `policy.guards.max_hold_s` without a break, so that a figure that
+never comes down again cannot hold a cluster for ever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
+
+from agent.domain.decisions import Decision, Reason, Resize
+from agent.domain.fleets import Fleet
+from agent.domain.observation import History, Observation
+from agent.domain.signals import Statistic
+from agent.policy.freshness import stale
+from agent.policy.reasons import Why
+from agent.settings import Settings
+
+Veto = Callable[[Observation, Settings], str | None]
+"""Why nothing may go now, in words; None when this veto sees nothing in the way."""
+
+
+def transfers(observation: Observation, settings: Settings) -> str | None:
+    """HDFS moves blocks: a node that leaves now makes it move more (TotalLoad counts its transfer threads)."""
+    bound = settings.policy.guards.max_total_load_per_data_node
+    load = fresh(observation, settings, "HdfsTotalLoadPerDataNode", Statistic.AVERAGE)
+    if load is None or load <= bound:
+        return None
+    return f"{load:g} transfers at each DataNode, more than {bound:g}"
+
+
+def heap_pressure(observation: Observation, settings: Settings) -> str | None:
+    """Executors that fight for memory: taking nodes away crowds what remains.
+
+    A tenth of the run time spent collecting is "moderate" in Dr. Elephant's heuristics; what stays in the old
+    generation after its collections is in use, and nothing but more memory for each executor helps.
+    """
+    bounds = settings.policy.guards
+    live = fresh(observation, settings, "ExecutorLiveSetPercent", Statistic.P90)
+    if live is not None and live > bounds.max_live_set_percent:
+        return f"{live:.0f} % of the heap still in use after collections, at the 90th percentile of executors"
+    collecting = fresh(observation, settings, "ExecutorGcTimePercent", Statistic.AVERAGE)
+    if collecting is not None and collecting >= bounds.max_gc_percent:
+        return f"executors spend {collecting:.0f} % of their time collecting garbage"
+    return None
+
+
+VETOES: Mapping[Why, Veto] = MappingProxyType({Why.HDFS_TRANSFERS: transfers, Why.HEAP_PRESSURE: heap_pressure})
+"""In the order in which they are told."""
+
+
+def not_vetoed(observation: Observation, decision: Decision, settings: Settings) -> Decision:
+    """No scale in while a veto stands that has not stood for too long."""
+    if not isinstance(decision, Resize) or decision.scales_out:
+        return decision
+    limit_s = settings.policy.guards.max_hold_s
+    for code, veto in VETOES.items():
+        text = veto(observation, settings)
+        since = observation.history.vetoed_since.get(code, observation.at)
+        if text is not None and observation.at - since < limit_s:
+            left = limit_s - (observation.at - since)
+            decision = decision.withheld(Reason(code, f"{text}; holds for another {left:.0f} s at most"))
+            break
+    return decision
+
+
+def kept_capacity(observation: Observation, decision: Decision, settings: Settings) -> Decision:
+    """No scale in right after capacity was lost, or has arrived: the one is a shortage already, the other untried."""
+    if not isinstance(decision, Resize) or decision.scales_out:
+        return decision
+    history, bounds, at = observation.history, settings.policy.guards, observation.at
+    lost, arrived = history.capacity_lost_at, history.capacity_arrived_at
+    if lost is not None and at - lost < bounds.capacity_lost_hold_s:
+        text = f"capacity was lost {at - lost:.0f} s ago; nothing is given back for {bounds.capacity_lost_hold_s:g} s"
+        return decision.withheld(Reason(Why.CAPACITY_LOST, text))
+    if arrived is not None and at - arrived < bounds.min_life_s:
+        text = f"capacity arrived {at - arrived:.0f} s ago and has {bounds.min_life_s:g} s to be of use"
+        return decision.withheld(Reason(Why.MINIMUM_LIFE, text))
+    return decision
+
+
+def standing(seen: Observation, settings: Settings) -> Iterator[tuple[str, float]]:
+    """For the history: since when each veto has stood without a break, this turn included."""
+    for code, veto in VETOES.items():
+        if veto(seen, settings) is not None:
+            yield code, seen.history.vetoed_since.get(code, seen.at)
+
+
+def capacity_changes(seen: Observation) -> tuple[float | None, float | None]:
+    """For the history: when capacity was last lost without our giving it back, and when it last arrived."""
+    before, lost, arrived = seen.history, seen.history.capacity_lost_at, seen.history.capacity_arrived_at
+    fleet, then = seen.fleet, before.provisioned
+    if fleet is None or then is None:
+        return lost, arrived
+    if fleet.provisioned > then:
+        arrived = seen.at
+    elif fleet.provisioned < then and not _given_back(fleet, before):
+        lost = seen.at
+    return lost, arrived
+
+
+def _given_back(fleet: Fleet, before: History) -> bool:
+    """What is still at or above the target leaves because it was asked to; below it something else took it."""
+    return fleet.provisioned >= fleet.target or before.provisioned is None
+
+
+def fresh(observation: Observation, settings: Settings, name: str, statistic: Statistic) -> float | None:
+    """The statistic of that signal; None where it is missing or too old."""
+    signal = observation.signals.get(name)
+    if signal is None or stale(signal.at, observation.at, settings.policy.max_signal_age_s):
+        return None
+    return signal.values.get(statistic)
