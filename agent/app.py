@@ -16,7 +16,8 @@ from agent.actuators.emr_calls import EmrClients
 from agent.actuators.steps import StepsProbe
 from agent.aggregate.table import Table
 from agent.aws.clients import Clients
-from agent.aws.identity import identify
+from agent.aws.identity import Identity, identify_node
+from agent.aws.imds import Imds
 from agent.capabilities import Capabilities
 from agent.control import Controller, Outside
 from agent.domain.decisions import Hold
@@ -27,11 +28,12 @@ from agent.domain.signals import Signal
 from agent.domain.turns import Turn
 from agent.journal import Journal
 from agent.loops import Loops, periodic
+from agent.node import address
 from agent.periods import Periods, Sensed
 from agent.policy import reasons
 from agent.policy.guards import GUARDS
 from agent.reload import SettingsFile
-from agent.settings import AwsSettings, RestSettings, Settings, SettingsError, SettingsFault
+from agent.settings import AwsSettings, ListenerSettings, RestSettings, Settings, SettingsError, SettingsFault
 from agent.sightings import Sightings
 from agent.sinks import SINKS, BuiltSink, SinkParts
 from agent.sinks.notices import LogNotifier, SnsNotifier
@@ -67,14 +69,17 @@ class App:
         self._clock = time.time
         self._telemetry = Telemetry()
         self._random = Random()
-        identity = identify()
+        identity = identify_node(Imds())
         self._cluster_id = settings.cluster.id or identity.cluster_id or _fail("cluster.id", _NO_CLUSTER)
         self._capabilities = Capabilities(self._clock, self._telemetry, self._random.random)
         self._clients = Clients(settings.aws, identity.region, self._capabilities)
+        self._on_emr = identity.cluster_id is not None
         if self._clients.region is None:
             _fail("aws.region", "is empty, and neither this node nor the AWS configuration tells the Region")
         self._table = Table(settings.listener, settings.policy.memory_death_hold_s, self._telemetry)
-        self._listener = Listener(settings.listener, self._table, self._clock, self._telemetry)
+        self._listener = Listener(
+            _at_own_address(settings.listener, identity), self._table, self._clock, self._telemetry
+        )
         self._sinks = self._build_sinks()
         self._periods = Periods(self._table, settings.cluster, self._cluster_id, self._clock())
         self._node = NodeReader(lambda: (os.getpid(), os.getppid()), self._clock)
@@ -99,7 +104,9 @@ class App:
         )
         call_s = longest_call_s(self._settings.aws)
         loops.add("listener", self._listener.run, LISTENER_LIMIT_S)
-        for name, poller in pollers.wanted(self._settings.sources, self._last_reading, self._poller):
+        for name, poller in pollers.wanted(
+            self._settings.sources, self._last_reading, self._poller, on_emr=self._on_emr
+        ):
             loops.add(name, poller.run, LOOP_LIMIT_S)
         for name, built in self._sinks.items():
             if built.run is not None:
@@ -245,6 +252,13 @@ class App:
 
     def _poller(self, name: str, rest: RestSettings, poll: Poll) -> RestPoller:
         return RestPoller(name, rest, poll, self._table, self._clock, self._telemetry)
+
+
+def _at_own_address(listener: ListenerSettings, identity: Identity) -> ListenerSettings:
+    host = address.listening(listener.host, identity, Imds())
+    if host is None:
+        _fail("listener.host", "is `auto`, and the private address of this node is not known: give it")
+    return listener.model_copy(update={"host": host})
 
 
 def longest_call_s(settings: AwsSettings) -> float:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agent.actuators.cluster import ClusterControl
 from agent.actuators.dry_run import DryRun
 from agent.actuators.emr_calls import EmrClients
 from agent.actuators.instance_fleet import InstanceFleets
 from agent.actuators.instance_groups import InstanceGroups
+from agent.domain.decisions import Resize, Result
 from agent.domain.fleets import Collection, Fleet
 from agent.domain.ports import Clock, ClusterActuator, ClusterReader, FleetActuator, FleetReader
 from agent.settings import ActuatorKind, FleetSettings
@@ -39,30 +40,45 @@ def _instance_groups(emr: EmrClients, cluster_id: str, settings: FleetSettings, 
     return Hands(groups, groups, control, control)
 
 
+def _auto(emr: EmrClients, cluster_id: str, settings: FleetSettings, clock: Clock) -> Hands:
+    control = ClusterControl(emr.client, cluster_id, clock)
+    fleets, groups = InstanceFleets(emr, cluster_id, settings, clock), InstanceGroups(emr, cluster_id, settings, clock)
+    has = WhatItHas(control, {Collection.FLEET: fleets, Collection.GROUP: groups})
+    return Hands(has, Either({Collection.FLEET: fleets, Collection.GROUP: groups}), control, control)
+
+
 def _dry_run(emr: EmrClients, cluster_id: str, settings: FleetSettings, clock: Clock) -> Hands:
-    control, nothing = ClusterControl(emr.client, cluster_id, clock), DryRun()
-    return Hands(WhatItHas(emr, cluster_id, settings, clock), nothing, control, nothing)
+    nothing = DryRun()
+    return replace(_auto(emr, cluster_id, settings, clock), fleet=nothing, cluster=nothing)
 
 
 class WhatItHas:
     """A FleetReader for a cluster of either kind; DescribeCluster tells which, once, at the first reading."""
 
-    def __init__(self, emr: EmrClients, cluster_id: str, settings: FleetSettings, clock: Clock) -> None:
-        self._control = ClusterControl(emr.client, cluster_id, clock)
-        self._readers: Mapping[Collection, FleetReader] = {
-            Collection.FLEET: InstanceFleets(emr, cluster_id, settings, clock),
-            Collection.GROUP: InstanceGroups(emr, cluster_id, settings, clock),
-        }
+    def __init__(self, control: ClusterControl, readers: Mapping[Collection, FleetReader]) -> None:
+        self._control = control
+        self._readers = readers
         self._reader: FleetReader | None = None
 
     def read(self) -> Fleet:
         """Raises Fault."""
         if self._reader is None:
-            self._reader = self._readers[self._control.read().collection]
+            self._reader = self._readers[self._control.collection()]
         return self._reader.read()
 
 
+class Either:
+    """A FleetActuator for a cluster of either kind: the fleet that was decided on tells which."""
+
+    def __init__(self, actuators: Mapping[Collection, FleetActuator]) -> None:
+        self._actuators = actuators
+
+    def resize(self, fleet: Fleet, decision: Resize) -> Result:
+        return self._actuators[fleet.collection].resize(fleet, decision)
+
+
 ACTUATORS: Mapping[ActuatorKind, Build] = {
+    ActuatorKind.AUTO: _auto,
     ActuatorKind.INSTANCE_FLEET: _instance_fleet,
     ActuatorKind.INSTANCE_GROUPS: _instance_groups,
     ActuatorKind.DRY_RUN: _dry_run,

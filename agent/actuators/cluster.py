@@ -30,6 +30,10 @@ class ClusterControl:
         cluster = self._describe()
         return cluster if cluster.ending else replace(cluster, foreign_scaler=self._foreign_scaler(cluster.collection))
 
+    def collection(self) -> Collection:
+        """Whether the cluster has instance fleets or groups, which never changes: one DescribeCluster. Raises Fault."""
+        return self._describe().collection
+
     def terminate(self, reason: str) -> Result:
         """Ask EMR to end the cluster, so that it ends as TERMINATED. Protection is looked at right before and never
         lifted. A cluster that is ending already is APPLIED: asking twice does no harm."""

@@ -30,6 +30,20 @@ def test_the_hands_of_a_kind_resize_and_end_the_cluster(kind: ActuatorKind) -> N
 
 
 @pytest.mark.parametrize("collection", list(Collection))
+def test_auto_finds_out_once_whether_the_cluster_has_fleets_or_groups_and_resizes_them(collection: Collection) -> None:
+    with world() as it:
+        of_fleets = collection is Collection.FLEET
+        cluster = it.ready(Instances=fleets(spot=1) if of_fleets else groups(task_group(1)))
+        hands = ACTUATORS[ActuatorKind.AUTO](agent_clients(it), cluster, fleet_settings(), it.clock)
+        fleet = hands.fleet_reader.read()
+        assert (fleet.collection, fleet.target) == (collection, 1)
+        assert hands.fleet.resize(fleet, resize(1, 2)).outcome is Outcome.APPLIED
+        assert hands.fleet_reader.read().target == 2
+        assert [call.operation for call in it.server.api.calls()].count("DescribeCluster") == 1
+        assert hands.cluster.terminate("idle").outcome is Outcome.APPLIED
+
+
+@pytest.mark.parametrize("collection", list(Collection))
 def test_dry_run_reads_what_the_cluster_has_and_changes_nothing(collection: Collection) -> None:
     with world() as it:
         of_fleets = collection is Collection.FLEET

@@ -17,7 +17,7 @@ from agent.sandbox.hadoop.primary import HadoopFailed
 from agent.sandbox.hadoop.spark import SparkOnYarn
 from agent.sandbox.nodes import NodeHost
 from agent.sandbox.spark.conf import MetricsSink
-from agent.settings import RestSettings, SourcesSettings
+from agent.settings import HadoopSettings, RestSettings, SourcesSettings
 
 CANNOT_STAND: tuple[type[Exception], ...] = (HadoopMissing, HadoopFailed)
 """There is no Hadoop to run the demo on; the text says what to do."""
@@ -42,8 +42,8 @@ class Yarn:
     @property
     def sources(self) -> SourcesSettings:
         return SourcesSettings(
-            yarn=RestSettings(url=self.cluster.resource_manager_url, period_s=1.0),
-            hdfs=RestSettings(url=self.cluster.name_node_url, period_s=1.0),
+            yarn=HadoopSettings(url=self.cluster.resource_manager_url, period_s=1.0),
+            hdfs=HadoopSettings(url=self.cluster.name_node_url, period_s=1.0),
             spark=RestSettings(period_s=2.0),
             node_period_s=2.0,
         )

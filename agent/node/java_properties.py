@@ -1,0 +1,70 @@
+"""Java properties texts as `java.util.Properties.load` reads them: continued lines, escapes, every separator.
+
+Spark reads `metrics.properties` so. Only for reading: what is written to such a file is written as text.
+"""
+
+from __future__ import annotations
+
+import re
+
+_LINE = re.compile(r"([^\r\n]*)(\r\n|\r|\n|\Z)")
+_BLANKS = " \t\f"
+_KEY = re.compile(r"(?:[^\\=: \t\f]|\\.)*", re.DOTALL)
+_SEPARATOR = re.compile(r"[ \t\f]*[=:]?[ \t\f]*")
+_ESCAPE = re.compile(r"\\(u([0-9A-Fa-f]{4})?|.)?", re.DOTALL)
+_NAMED = {"t": "\t", "n": "\n", "r": "\r", "f": "\f"}
+
+
+class Malformed(ValueError):
+    """Java would not read this text to its end."""
+
+
+def entries(text: str) -> tuple[tuple[str, str], ...]:
+    """Keys and values in the text's order, a key that is given twice twice. Raises Malformed.
+
+    The last one of a key is in force. `text` is the file decoded as ISO 8859-1, as Java decodes it.
+    """
+    return tuple(_entry(line) for line in _logical_lines(text))
+
+
+def _logical_lines(text: str) -> list[str]:
+    found: list[str] = []
+    held: str | None = None
+    for natural, _ in _LINE.findall(text):
+        line = natural.lstrip(_BLANKS)
+        if held is None and (not line or line[0] in "#!"):
+            continue
+        if _continues(line):
+            held = (held or "") + line[:-1]
+            continue
+        whole, held = (held or "") + line, None
+        if whole:
+            found.append(whole)
+    # at the end of the file the backslash is dropped and continues nothing
+    return found if not held else [*found, held]
+
+
+def _continues(line: str) -> bool:
+    return (len(line) - len(line.rstrip("\\"))) % 2 == 1
+
+
+def _entry(line: str) -> tuple[str, str]:
+    key = _KEY.match(line)
+    assert key is not None, "the pattern matches the empty text"
+    separator = _SEPARATOR.match(line, key.end())
+    assert separator is not None, "so does this one"
+    return _unescaped(key.group()), _unescaped(line[separator.end() :])
+
+
+def _unescaped(text: str) -> str:
+    def plain(found: re.Match[str]) -> str:
+        letter, digits = found.group(1), found.group(2)
+        if letter is None:
+            return ""
+        if letter[0] == "u":
+            if digits is None:
+                raise Malformed(f"\\u without four hexadecimal digits: {text[:80]!r}")
+            return chr(int(digits, 16))
+        return _NAMED.get(letter, letter)
+
+    return _ESCAPE.sub(plain, text)
