@@ -136,6 +136,7 @@ class Controller:
             unconfirmed=unconfirmed,
             result=result,
             advice=given,
+            shadows=final.shadows,
         )
         self._write(lambda: self._outside.journal.turn(turn))
         return turn

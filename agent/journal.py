@@ -22,6 +22,7 @@ from agent.domain.observation import Evidence, History, Observation, Pause
 from agent.domain.readings import ClusterNode, ClusterReading
 from agent.domain.rights import MissingRight
 from agent.domain.signals import Signal, Statistic
+from agent.domain.stages import RemainingWork
 from agent.domain.turns import Started, Turn
 
 SCHEMA = 1
@@ -34,6 +35,7 @@ _CLUSTER = TypeAdapter(Cluster | None)
 _READING = TypeAdapter(ClusterReading | None)
 _EVIDENCE = TypeAdapter(tuple[Evidence, ...])
 _HISTORY = TypeAdapter(History)
+_REMAINING = TypeAdapter(RemainingWork | None)
 _PAUSE = TypeAdapter(Pause | None)
 _MISSING = TypeAdapter(tuple[MissingRight, ...])
 _STARTED = TypeAdapter(Started)
@@ -109,6 +111,7 @@ def turn_to_json(turn: Turn) -> dict[str, Any]:
         "outcome": turn.result.outcome,
         "detail": turn.result.detail,
         "advice": [[reason.code, reason.text] for reason in turn.advice],
+        "shadows": [[name, decision_to_json(said)] for name, said in turn.shadows],
     }
 
 
@@ -124,6 +127,7 @@ def turn_from_json(line: Mapping[str, Any]) -> Turn:
         unconfirmed=None if unconfirmed is None else decision_from_json(unconfirmed),
         result=Result(Outcome(line["outcome"]), str(line["detail"])),
         advice=tuple(Reason(str(code), str(text)) for code, text in line.get("advice", ())),
+        shadows=tuple((str(name), decision_from_json(said)) for name, said in line.get("shadows", ())),
     )
 
 
@@ -138,6 +142,7 @@ def observation_to_json(seen: Observation) -> dict[str, Any]:
         "history": _HISTORY.dump_python(seen.history, mode="json"),
         "paused": _PAUSE.dump_python(seen.paused, mode="json"),
         "missing": _MISSING.dump_python(seen.missing, mode="json"),
+        "remaining": _REMAINING.dump_python(seen.remaining, mode="json"),
     }
 
 
@@ -153,6 +158,7 @@ def observation_from_json(found: Mapping[str, Any]) -> Observation:
         history=_HISTORY.validate_python(found["history"]),
         paused=_PAUSE.validate_python(found.get("paused")),
         missing=_MISSING.validate_python(found.get("missing", ())),
+        remaining=_REMAINING.validate_python(found.get("remaining")),
     )
 
 

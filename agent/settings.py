@@ -10,21 +10,16 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from agent.domain.signals import Statistic
+from agent.settings_base import Count, Model, Seconds, Units
+from agent.settings_policy import DataprocSettings, DemandSettings, PolicyKind
 
-Seconds = Annotated[float, Field(gt=0)]
-Count = Annotated[int, Field(ge=1)]
-Units = Annotated[int, Field(ge=0)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 
 AUTO = "auto"
 """What a setting says that the node itself is asked for."""
-
-
-class Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=False, hide_input_in_errors=False)
 
 
 class ClusterSettings(Model):
@@ -296,6 +291,10 @@ class GuardSettings(Model):
 class PolicySettings(Model):
     """When to scale."""
 
+    kind: PolicyKind = Field(PolicyKind.THRESHOLD, description="The policy that scales, see `docs/deciding.md`.")
+    shadows: tuple[PolicyKind, ...] = Field(
+        (), description="Policies that are judged beside it and journalled; they never act."
+    )
     turn_period_s: Seconds = Field(10.0, description="Time between two turns.")
     max_signal_age_s: Seconds = Field(60.0, description="An older signal is stale: it neither breaches nor clears.")
     memory_death_hold_s: Seconds = Field(
@@ -308,13 +307,22 @@ class PolicySettings(Model):
         "writes it. A hard deadline holds all the same.",
     )
     guards: GuardSettings = GuardSettings()
+    dataproc: DataprocSettings = DataprocSettings()
+    demand: DemandSettings = DemandSettings()
     rules: tuple[Rule, ...] = DEFAULT_RULES
+
+    @property
+    def rules_in_force(self) -> tuple[Rule, ...]:
+        """The threshold rules while they scale; none under another policy."""
+        return self.rules if self.kind is PolicyKind.THRESHOLD else ()
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> PolicySettings:
         names = [rule.name for rule in self.rules]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"rule names must be unique: {', '.join(twice)}")
+        if taken := sorted(set(names) & set(PolicyKind)):
+            raise ValueError(f"a rule may not have a policy's name: {', '.join(taken)}")
         return self
 
 

@@ -9,6 +9,7 @@ from agent.domain.fleets import Cluster, Fleet
 from agent.domain.readings import ClusterReading
 from agent.domain.rights import MissingRight
 from agent.domain.signals import Signal
+from agent.domain.stages import RemainingWork
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +24,19 @@ class Evidence:
     """When it was true, Unix seconds."""
     of: tuple[str, ...] = ()
     """Ids of the applications that it speaks for, where it does so one by one."""
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryBalance:
+    """Pending less available memory over a span of time, in capacity units of the task fleet."""
+
+    began: float
+    until: float
+    unit_seconds: float
+
+    @property
+    def lasted_s(self) -> float:
+        return self.until - self.began
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +67,8 @@ class History:
     """When more units were last seen than the turn before."""
     vetoed_since: Mapping[str, float] = field(default_factory=dict)
     """By reason code: since when that veto on scale in has stood without a break."""
+    shuffle_since: Mapping[str, float] = field(default_factory=dict)
+    """By host: since when it has held shuffle files and no container, without a break."""
     memory_death_at: float | None = None
     """When an executor was last seen to have died of memory."""
     manager_answered_at: float | None = None
@@ -63,6 +79,16 @@ class History:
     """By application id: since when it has held its containers without a task or a job, without a break."""
     queue_limited_since: float | None = None
     """Since when work has waited without a break although there was room for all of it."""
+    growth_sent_at: float | None = None
+    """When a scale out of ours was sent of which not all has been seen to have come."""
+    provisioning_s: float | None = None
+    """Running mean of how long EMR took to fill our scale outs; None until one has been seen."""
+    measured_at: float | None = None
+    """The last turn whose load went into the means below."""
+    smoothed: Mapping[str, float] = field(default_factory=dict)
+    """Running means of executor slots: `pending`, `free`. Empty where the load is not known."""
+    balance: MemoryBalance | None = None
+    """The window that the pending-memory formula averages over; None while the fleet moves."""
     notified_of: float | None = None
     """The `idle_since` or deadline for which the notice of coming termination went out."""
     notified_at: float | None = None
@@ -92,7 +118,11 @@ class Observation:
     reading: ClusterReading | None
     """The cluster manager's last answer, whatever its age."""
     history: History
+    shuffle: Mapping[str, float] = field(default_factory=dict)
+    """By host, lower case: bytes that unfinished applications wrote there for later stages to fetch."""
     paused: Pause | None = None
     """The pause that was asked for, whether or not it is over."""
     missing: tuple[MissingRight, ...] = ()
     """The rights that AWS has denied and not given since."""
+    remaining: RemainingWork | None = None
+    """What Spark still has to do, whatever its age."""

@@ -29,6 +29,8 @@ class Turn:
     result: Result
     advice: Because = ()
     """What no number of nodes cures, as it looked in this turn."""
+    shadows: tuple[tuple[str, Decision], ...] = ()
+    """What each shadow policy would have done, by its name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

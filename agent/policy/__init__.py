@@ -11,17 +11,27 @@ from types import MappingProxyType
 
 from agent.domain.decisions import Decision
 from agent.domain.observation import Observation
-from agent.policy import deadline, idle, limits, threshold
+from agent.policy import dataproc, deadline, demand, idle, limits, threshold
 from agent.settings import Settings
+from agent.settings_policy import PolicyKind
 
 Policy = Callable[[Observation, Settings], tuple[Decision, ...]]
 
+SCALERS: Mapping[PolicyKind, Policy] = MappingProxyType(
+    {
+        PolicyKind.THRESHOLD: threshold.decide,
+        PolicyKind.DATAPROC: dataproc.decide,
+        PolicyKind.DEMAND: demand.decide,
+    }
+)
+"""Those that say how much task capacity there should be: `policy.kind` names the one that acts."""
+
 POLICIES: Mapping[str, Policy] = MappingProxyType(
     {
-        "threshold": threshold.decide,
         "limits": limits.decide,
         "idle": idle.decide,
         "deadline": deadline.decide,
     }
 )
-"""In the order in which they are asked; of equal proposals the earlier wins."""
+"""Those that always speak, after the one that scales, in the order in which they are asked; of equal proposals the
+earlier wins."""

@@ -8,11 +8,12 @@ from functools import partial
 
 from agent.domain.decisions import Decision, Hold, Terminate
 from agent.domain.observation import Observation
-from agent.policy import POLICIES, Policy, arbiter, guards
+from agent.policy import POLICIES, SCALERS, Policy, arbiter, guards
 from agent.policy.ending import Ending, notice, notified
 from agent.policy.guards import Guard
 from agent.policy.history import advance
 from agent.settings import Settings
+from agent.settings_policy import PolicyKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +25,8 @@ class Considered:
     decision: Decision
     notice: Ending | None
     """The end of which a notice goes out now."""
+    shadows: tuple[tuple[str, Decision], ...] = ()
+    """What each shadow policy would have done now, after the guards."""
 
 
 def consider(
@@ -34,14 +37,31 @@ def consider(
     coming = notice(observation, settings, partial(_guarded, chain, settings))
     if coming is not None:
         observation = replace(observation, history=notified(observation.history, coming.of, observation.at))
-    proposals = tuple((name, said) for name, policy in policies.items() for said in policy(observation, settings))
+    kind = settings.policy.kind
+    asked = {str(kind): SCALERS[kind], **policies}
+    proposals = tuple((name, said) for name, policy in asked.items() for said in policy(observation, settings))
     wanted = arbiter.choose([said for _, said in proposals])
     decision = _guarded(chain, settings, observation, wanted)
     if isinstance(wanted, Terminate) and isinstance(decision, Hold):
         # an end that is withheld leaves the question of capacity open: a protected cluster may still shrink
         others = arbiter.choose([said for _, said in proposals if not isinstance(said, Terminate)])
         decision = arbiter.choose([arbiter.without_context(decision), _guarded(chain, settings, observation, others)])
-    return Considered(observation=observation, proposals=proposals, wanted=wanted, decision=decision, notice=coming)
+    shadows = tuple((str(name), _shadow(name, chain, settings, observation)) for name in settings.policy.shadows)
+    return Considered(
+        observation=observation,
+        proposals=proposals,
+        wanted=wanted,
+        decision=decision,
+        notice=coming,
+        shadows=shadows,
+    )
+
+
+def _shadow(kind: PolicyKind, chain: Sequence[Guard], settings: Settings, observation: Observation) -> Decision:
+    """What that policy would do here and now, had it come to this point: the past is the acting policy's."""
+    own = settings.model_copy(update={"policy": settings.policy.model_copy(update={"kind": kind})})
+    wanted = arbiter.choose([*SCALERS[kind](observation, own), *POLICIES["limits"](observation, own)])
+    return _guarded(chain, own, observation, wanted)
 
 
 def _guarded(chain: Sequence[Guard], settings: Settings, observation: Observation, decision: Decision) -> Decision:

@@ -41,4 +41,4 @@ def _bars(observation: Observation, decision: Resize, settings: Settings) -> Ite
 
 
 def _same_direction(decision: Resize, settings: Settings) -> Iterator[Rule]:
-    return (rule for rule in settings.policy.rules if scales_out(rule) is decision.scales_out)
+    return (rule for rule in settings.policy.rules_in_force if scales_out(rule) is decision.scales_out)

@@ -138,7 +138,8 @@ def not_paused(observation: Observation, decision: Decision, _: Settings) -> Dec
 
 
 def own_signal_fresh(observation: Observation, decision: Decision, settings: Settings) -> Decision:
-    if not isinstance(decision, Resize) or decision.rule is None:
+    """Policies without rules look at the cluster manager's answer: `not_blind` sees to that."""
+    if not isinstance(decision, Resize) or decision.rule is None or decision.rule == settings.policy.kind:
         return decision
     rule = next((rule for rule in settings.policy.rules if rule.name == decision.rule), None)
     if rule is None:
@@ -152,7 +153,8 @@ def not_blind(observation: Observation, decision: Decision, settings: Settings) 
     blind = blindness(observation, settings.policy.max_signal_age_s)
     if isinstance(decision, Hold) or blind is None:
         return decision
-    if isinstance(decision, Resize) and decision.scales_out and decision.rule is not None:
+    by_rule = isinstance(decision, Resize) and decision.rule not in {None, settings.policy.kind}
+    if by_rule and isinstance(decision, Resize) and decision.scales_out:
         return decision
     return decision.withheld(Reason(Why.BLIND, blind))
 

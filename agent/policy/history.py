@@ -9,7 +9,7 @@ from agent.domain.decisions import Decision, Hold, Outcome, Resize, Result, Term
 from agent.domain.fleets import Fleet
 from agent.domain.observation import History, Observation
 from agent.domain.signals import Signal
-from agent.policy import queue, unused, vetoes
+from agent.policy import measured, queue, unused, vetoes
 from agent.policy.busy import busy
 from agent.policy.freshness import Fresh, breaches, look
 from agent.settings import PolicySettings, Settings
@@ -44,6 +44,7 @@ def advance(seen: Observation, settings: Settings) -> History:
         unused_since=unused.advance(carried, settings),
         queue_limited_since=queue.limited_since(carried, settings),
     )
+    history = measured.advance(history, seen, settings)
     return replace(history, idle_since=_idle_since(replace(seen, history=history), settings))
 
 
@@ -83,7 +84,8 @@ def _resized(history: History, decision: Resize, outcome: Outcome, observation: 
         history = replace(history, refused_at=at)
     # the fleet that was read for this resize may bear a later time than the turn, and yet knows nothing of it
     read_at = observation.fleet.at if observation.fleet is not None else at
-    return replace(history, resize_sent_at=max(at, read_at))
+    sent = max(at, read_at)
+    return replace(history, resize_sent_at=sent, growth_sent_at=sent if decision.scales_out else None)
 
 
 def _interrupted(seen: Observation, policy: PolicySettings) -> bool:
@@ -99,6 +101,8 @@ def _void(history: History) -> History:
         idle_since=None,
         unused_since={},
         queue_limited_since=None,
+        measured_at=None,
+        balance=None,
         vetoed_since={},
     )
 
@@ -115,6 +119,7 @@ def _not_ahead(history: History, seen: Observation) -> History:
         scaled_in_at=_earlier(history.scaled_in_at, at),
         resize_sent_at=_earlier(history.resize_sent_at, read_at),
         refused_at=_earlier(history.refused_at, at),
+        growth_sent_at=_earlier(history.growth_sent_at, read_at),
         memory_death_at=_earlier(history.memory_death_at, at),
         capacity_lost_at=_earlier(history.capacity_lost_at, at),
         capacity_arrived_at=_earlier(history.capacity_arrived_at, at),

@@ -8,9 +8,13 @@ from agent.domain.waiting import QueueLimit, queue_limited
 from agent.policy.freshness import blindness
 from agent.policy.reasons import Why
 from agent.settings import Settings
+from agent.settings_policy import PolicyKind
 
 DEMAND = frozenset({"AppsPending", "ContainersPending", "MemoryPending"})
 """Signals that count what waits. A rule on any other (headroom, heap) asks for something else, and is left alone."""
+
+BY_WAITING_WORK = frozenset({PolicyKind.DATAPROC, PolicyKind.DEMAND})
+"""Policies that ask for capacity because of what waits."""
 
 CERTAIN_S = 60.0
 """Schedulers hand out what fits within seconds of a node's heartbeat: what still waits then is held by a limit."""
@@ -52,4 +56,6 @@ def limited_since(seen: Observation, settings: Settings) -> float | None:
 
 
 def _asked_by_demand(decision: Resize, settings: Settings) -> bool:
+    if decision.rule in BY_WAITING_WORK:
+        return True
     return any(rule.name == decision.rule and rule.signal in DEMAND for rule in settings.policy.rules)

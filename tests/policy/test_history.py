@@ -144,12 +144,27 @@ SHRINK = Resize(10, 7, (Reason("x", "y"),), "in")
 @pytest.mark.parametrize(
     ("decision", "outcome", "changed"),
     [
-        (GROW, Outcome.APPLIED, {"resized_at": {"out": NOW}, "scaled_out_at": NOW, "resize_sent_at": NOW + 0.5}),
+        (
+            GROW,
+            Outcome.APPLIED,
+            {
+                "resized_at": {"out": NOW},
+                "scaled_out_at": NOW,
+                "resize_sent_at": NOW + 0.5,
+                "growth_sent_at": NOW + 0.5,
+            },
+        ),
         (SHRINK, Outcome.APPLIED, {"resized_at": {"in": NOW}, "scaled_in_at": NOW, "resize_sent_at": NOW + 0.5}),
         (
             GROW,
             Outcome.FAILED,
-            {"resized_at": {"out": NOW}, "scaled_out_at": NOW, "resize_sent_at": NOW + 0.5, "refused_at": NOW},
+            {
+                "resized_at": {"out": NOW},
+                "scaled_out_at": NOW,
+                "resize_sent_at": NOW + 0.5,
+                "growth_sent_at": NOW + 0.5,
+                "refused_at": NOW,
+            },
         ),
         (GROW, Outcome.DRY_RUN, {"resized_at": {"out": NOW}, "scaled_out_at": NOW}),
         (GROW, Outcome.REFUSED, {"refused_at": NOW}),

@@ -1,0 +1,70 @@
+"""What history measures for the policies of demand: provisioning delay, mean load, memory's balance over a window."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from agent.domain.observation import History, MemoryBalance, Observation
+from agent.policy.freshness import blindness
+from agent.policy.load import load, memory_per_unit_mb
+from agent.settings import Settings
+
+NEWEST_SHARE = 0.3
+"""Weight of the newest provisioning delay in the running mean."""
+PENDING, FREE = "pending", "free"
+
+
+def advance(history: History, seen: Observation, settings: Settings) -> History:
+    """The history with this turn's measurements in it; `history` is already led to this turn otherwise."""
+    return replace(
+        _delay(history, seen),
+        smoothed=_smoothed(history, seen, settings),
+        balance=_balance(history, seen, settings),
+        measured_at=seen.at,
+    )
+
+
+def _delay(history: History, seen: Observation) -> History:
+    """The time from a scale out of ours to the first view of the fleet that has all of it."""
+    sent, fleet = history.growth_sent_at, seen.fleet
+    if sent is None or fleet is None or fleet.at <= sent:
+        return history
+    if fleet.target > fleet.provisioned:
+        return history
+    took, known = max(1.0, fleet.at - sent), history.provisioning_s
+    mean = took if known is None else known + NEWEST_SHARE * (took - known)
+    return replace(history, provisioning_s=mean, growth_sent_at=None)
+
+
+def _smoothed(history: History, seen: Observation, settings: Settings) -> dict[str, float]:
+    """Exponential means, in executor slots. Begun anew after nobody has looked for a while."""
+    if seen.reading is None or seen.fleet is None or blindness(seen, settings.policy.max_signal_age_s) is not None:
+        return {}
+    now = load(seen.reading, seen.fleet)
+    if now is None:
+        return {}
+    values = {PENDING: float(now.pending), FREE: float(now.free)}
+    last, before = history.measured_at, history.smoothed
+    if last is None or not before:
+        return values
+    share = 1 - math.exp(-max(0.0, seen.at - last) / settings.policy.demand.mean_s)
+    return {name: before.get(name, value) + share * (value - before.get(name, value)) for name, value in values.items()}
+
+
+def _balance(history: History, seen: Observation, settings: Settings) -> MemoryBalance | None:
+    """Pending less available memory, in capacity units, over the present window; None while the fleet moves."""
+    reading, fleet = seen.reading, seen.fleet
+    if reading is None or fleet is None or not fleet.settled or reading.memory_pending_mb is None:
+        return None
+    if blindness(seen, settings.policy.max_signal_age_s) is not None:
+        return None
+    sent, unit = history.resize_sent_at, memory_per_unit_mb(reading, fleet)
+    if unit is None or (sent is not None and fleet.at <= sent):
+        return None
+    value = (reading.memory_pending_mb - reading.memory_available_mb) / unit
+    before = history.balance
+    if before is None or before.lasted_s >= settings.policy.dataproc.cooldown_s:
+        return MemoryBalance(began=seen.at, until=seen.at, unit_seconds=0.0)
+    gone = max(0.0, seen.at - before.until)
+    return MemoryBalance(before.began, seen.at, before.unit_seconds + gone * value)
