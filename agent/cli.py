@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -205,6 +207,141 @@ def demo(folder: Path | None, cluster: str, without: str | None) -> None:
     if ending.missing is not None:
         raise click.ClickException(f"stage not observed: {ending.missing.name}")
     console.print("Every stage was observed.", style="bold green")
+
+
+@main.command("spark-conf")
+@click.argument("doing", metavar="apply|remove|show", type=click.Choice(["apply", "remove", "show"]))
+@click.option("--config", "path", type=SETTINGS_FILE, help="The settings file [ROOT/etc/tidemark/config.toml].")
+@click.option(
+    "--root",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    default=Path("/"),
+    show_default=True,
+    help="Where the node's file system begins.",
+)
+def spark_conf(doing: str, path: Path | None, root: Path) -> None:
+    """Have Spark on this node report to the agent, or no longer.
+
+    apply writes a block of lines into /etc/spark/conf/metrics.properties, names in it the primary whose agent acts,
+    and leaves all other lines alone; where Spark is not there (yet) it does nothing. remove takes the block out.
+    show prints the file and what apply would name. Applications read the file when they start.
+    """
+    from agent.node import verb
+    from agent.node.spark_conf import SparkConf, State
+
+    if doing == "show":
+        for line in verb.shown(_node_settings(path, root), root):
+            click.echo(line)
+        return
+    report = SparkConf(root).remove() if doing == "remove" else verb.applied(_node_settings(path, root), root)
+    for note in report.notes:
+        click.secho(f"note: {note}", fg="yellow", err=True)
+    if report.state is State.REFUSED:
+        raise click.ClickException(report.text)
+    click.echo(f"{report.state}: {report.text}")
+
+
+def _node_settings(path: Path | None, root: Path) -> Settings:
+    return _load(path if path is not None else root / "etc" / "tidemark" / "config.toml")
+
+
+ARCHITECTURE = click.option(
+    "--arch",
+    type=click.Choice(["x86_64", "aarch64", "both"]),
+    default="both",
+    show_default=True,
+    help="The processor of the primary nodes; aarch64 is Graviton.",
+)
+INTERPRETER = click.option(
+    "--python",
+    "pythons",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    help="Folder or tarball of a standalone CPython 3.11, for releases before emr-7.1; once for each architecture.",
+)
+AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print data for a program.")
+
+
+@main.command()
+@ARCHITECTURE
+@INTERPRETER
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    default="dist",
+    show_default=True,
+    help="Where the archives go.",
+)
+@AS_JSON
+def bundle(arch: str, pythons: tuple[Path, ...], output: Path, as_json: bool) -> None:
+    """Build what is unpacked on a node: the agent and its locked dependencies, for each architecture."""
+    import json
+
+    from rich.console import Console
+
+    with _releasing():
+        from agent.release import bundle, report
+
+        built = bundle.build(output, _architectures(arch), pythons)
+    if as_json:
+        click.echo(json.dumps(report.as_data(built), indent=2))
+    else:
+        Console().print(report.table(built))
+    for warning in report.warnings(built):
+        click.secho(f"warning: {warning}", fg="yellow", err=True)
+
+
+@main.command()
+@click.argument("destination", metavar="S3://BUCKET/PREFIX")
+@ARCHITECTURE
+@INTERPRETER
+@click.option(
+    "--from",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="Publish the archives that `tidemark bundle` left in this folder, instead of building them.",
+)
+@click.option("--region", help="The Region of the clusters, in which the bucket has to be.")
+@click.option("--topic", help="ARN of the SNS topic that notices go to: the policy then allows that.")
+@click.option("--endpoint-url", help="Another endpoint than AWS's own.")
+@AS_JSON
+def publish(destination: str, arch: str, as_json: bool, **options: Any) -> None:
+    """Upload a release below S3://BUCKET/PREFIX/<version>/ and print what to paste into the launch of a cluster.
+
+    What is published is never changed: the same bytes again are fine, other bytes are refused.
+    """
+    import json
+
+    if options["folder"] is not None and options["pythons"]:
+        raise click.UsageError("--from takes the archives as they are: give --python to `tidemark bundle`")
+    with _releasing():
+        from agent.release import location, publish, report, snippets
+
+        place = location.parse(destination)
+        release = publish.publish(place, _architectures(arch), **options)
+        launch = snippets.launch(place, release.version)
+    if as_json:
+        click.echo(json.dumps(report.published_as_data(launch, release), indent=2))
+    else:
+        click.secho(report.published_line(release), fg="green")
+        click.echo(report.paste(launch, release))
+
+
+@contextmanager
+def _releasing() -> Iterator[None]:
+    """What cannot be built or published ends this process with its reason."""
+    try:
+        from agent.release.places import ReleaseError
+    except ModuleNotFoundError as error:
+        raise click.ClickException("a node has only what runs there: release from an installed tidemark") from error
+    try:
+        yield
+    except ReleaseError as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _architectures(arch: str) -> list[str]:
+    return ["x86_64", "aarch64"] if arch == "both" else [arch]
 
 
 def _load(path: Path, sets: tuple[str, ...] = (), defaults: tuple[str, ...] = ()) -> Settings:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import agent
 from agent.release import archive, elf, interpreter, selection, wheels
@@ -17,15 +19,29 @@ AIM_BYTES = 15_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Built:
-    """One archive of a release. `glibc_minor` is the N of the glibc 2.N that it needs at least."""
+class Archive:
+    """One archive of a release, wherever it was built."""
 
-    kind: str
-    """`bundle` or `python`."""
+    kind: Literal["bundle", "python"]
+    architecture: str
+    version: str
+    path: Path
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """An archive that was written here. `glibc_minor` is the N of the glibc 2.N that it needs at least."""
+
+    kind: Literal["bundle", "python"]
     architecture: str
     version: str
     glibc_minor: int
     written: Written
+
+    @property
+    def archive(self) -> Archive:
+        return Archive(self.kind, self.architecture, self.version, self.written.path, self.written.sha256)
 
 
 def build(
@@ -43,6 +59,26 @@ def build(
     _check_interpreters(interpreters, architectures)
     built = [_bundle(output, architecture, cache or wheel_cache()) for architecture in architectures]
     return built + [_python(output, each) for each in interpreters]
+
+
+def find(folder: Path, architectures: Iterable[str] = wheels.ARCHITECTURES) -> list[Archive]:
+    """The archives of this version that `build` left in a folder. Raises ReleaseError when one is missing."""
+    found = []
+    for architecture in architectures:
+        path = folder / bundle_name(architecture)
+        if not path.is_file():
+            others = ", ".join(sorted(each.name for each in folder.glob("*.tar.gz"))) or "no archive"
+            raise ReleaseError(
+                f"{folder} has {others} and not {path.name}: `tidemark bundle --output {folder}` writes it"
+            )
+        found.append(Archive("bundle", architecture, agent.__version__, path, _sha256(path)))
+        pythons = sorted(folder.glob(python_name(architecture, "*")))
+        if len(pythons) > 1:
+            raise ReleaseError(f"{folder} has more than one interpreter for {architecture}: leave one there")
+        for python in pythons:
+            version = python.name.removeprefix("python-").removesuffix(f"-{architecture}.tar.gz")
+            found.append(Archive("python", architecture, version, python, _sha256(python)))
+    return found
 
 
 def bundle_name(architecture: str, version: str = agent.__version__) -> str:
@@ -79,6 +115,11 @@ def misfits(entries: Tree, architecture: str) -> list[str]:
         elif machine is not None and minor > wheels.GLIBC_MINOR:
             found.append(f"{name} needs glibc 2.{minor}, Amazon Linux 2 has 2.{wheels.GLIBC_MINOR}")
     return found
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _bundle(output: Path, architecture: str, cache: Path) -> Built:
