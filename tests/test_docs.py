@@ -24,7 +24,7 @@ def test_every_code_of_the_operating_page_is_one_of_the_code() -> None:
 
 def test_every_verb_that_the_documentation_names_exists() -> None:
     named = {
-        verb for page in PAGES for verb in re.findall(r"`(?:\$ )?tidemark ([a-z]+)", page.read_text(encoding="utf-8"))
+        verb for page in PAGES for verb in re.findall(r"`(?:\$ )?tidemark ([a-z-]+)", page.read_text(encoding="utf-8"))
     }
     assert named
     assert named <= set(main.commands)

@@ -59,4 +59,4 @@ def joined(parts: Parts, lines: list[str]) -> str:
 
 
 def _marks(line: str, marker: str) -> bool:
-    return line.strip() == marker
+    return line.rstrip("\r\n") == marker

@@ -30,18 +30,19 @@ def entries(text: str) -> tuple[tuple[str, str], ...]:
 def _logical_lines(text: str) -> list[str]:
     found: list[str] = []
     held: str | None = None
-    for natural, _ in _LINE.findall(text):
-        line = natural.lstrip(_BLANKS)
+    for natural in _LINE.finditer(text):
+        line = natural.group(1).lstrip(_BLANKS)
         if held is None and (not line or line[0] in "#!"):
             continue
-        if _continues(line):
-            held = (held or "") + line[:-1]
-            continue
         whole, held = (held or "") + line, None
-        if whole:
-            found.append(whole)
-    # at the end of the file the backslash is dropped and continues nothing
-    return found if not held else [*found, held]
+        if not _continues(line):
+            found += [whole] if whole else []
+        elif natural.end() == len(text) and natural.group(2) != "\r\n":
+            # the last backslash of the file is dropped; what is left is an entry, even if it is nothing
+            return [*found, whole[:-1]]
+        else:
+            held = whole[:-1]
+    return found
 
 
 def _continues(line: str) -> bool:

@@ -46,6 +46,16 @@ class SparkConf:
 
     root: Path = Path("/")
 
+    def is_there(self) -> bool:
+        """Whether Spark's configuration folder is."""
+        try:
+            return resolved(self.root, CONF).is_dir()
+        except OSError:
+            return False
+
+    def nothing_to_do(self) -> Report:
+        return Report(State.NO_SPARK, f"{CONF} is not there (yet): nothing to do")
+
     def present_host(self) -> str | None:
         """The address that the block names; None without a block, or when the file cannot be read."""
         try:
@@ -62,7 +72,7 @@ class SparkConf:
         """Afterwards applications that start here report to the sink. Once it is so, nothing is written again."""
 
         def change(seen: Seen) -> Report:
-            before, defaults = _text(seen), _text(Seen.at(seen.path.parent / DEFAULTS)) or ""
+            before, defaults = _text(seen), _text(Seen.at(resolved(self.root, CONF / DEFAULTS))) or ""
             after = sink_block.with_sink(before, sink, template, defaults)
             notes = sink_block.notes(defaults)
             where = f"{seen.path}: Spark reports to {sink.host}:{sink.port} every {sink.period_s:g} s"
@@ -92,10 +102,10 @@ class SparkConf:
 
     def _changed(self, change: Callable[[Seen], Report]) -> Report:
         try:
-            folder = resolved(self.root, CONF)
-            if not folder.is_dir():
-                return Report(State.NO_SPARK, f"{folder} is not there (yet): nothing to do")
-            with replacing.alone(folder):
+            if not self.is_there():
+                return self.nothing_to_do()
+            # the folder that the file itself is in: a link may lead there from Spark's
+            with replacing.alone(self._file().parent):
                 return change(Seen.at(self._file()))
         except Meanwhile as error:
             return Report(State.LATER, str(error))
