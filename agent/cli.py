@@ -209,6 +209,41 @@ def demo(folder: Path | None, cluster: str, without: str | None) -> None:
     console.print("Every stage was observed.", style="bold green")
 
 
+@main.command()
+@click.option("--config", "path", type=SETTINGS_FILE, help="The settings file [ROOT/etc/tidemark/config.toml].")
+@click.option("--offline", is_flag=True, help="Only what needs neither network nor cluster.")
+@click.option("--json", "as_json", is_flag=True, help="Print data for a program.")
+@click.option(
+    "--root",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    default=Path("/"),
+    show_default=True,
+    help="Where the node's file system begins.",
+)
+def doctor(path: Path | None, offline: bool, as_json: bool, root: Path) -> None:
+    """Look at all that the agent needs on this node, change nothing, and say what to do.
+
+    Best run on the primary as root, or as the agent's user. It takes less than half a minute, however much hangs.
+    """
+    from agent.doctor.diagnosis import diagnose
+    from agent.doctor.findings import failed
+
+    findings = diagnose(path, root, only_offline=offline)
+    if as_json:
+        from agent.doctor.report import as_json as data
+
+        click.echo(data(findings))
+    else:
+        from rich.console import Console
+
+        from agent.doctor.report import summary, table
+
+        console = Console(highlight=False)
+        console.print(table(findings))
+        console.print(summary(findings))
+    sys.exit(1 if failed(findings) else 0)
+
+
 @main.command("spark-conf")
 @click.argument("doing", metavar="apply|remove|show", type=click.Choice(["apply", "remove", "show"]))
 @click.option("--config", "path", type=SETTINGS_FILE, help="The settings file [ROOT/etc/tidemark/config.toml].")
@@ -342,42 +377,6 @@ def _releasing() -> Iterator[None]:
 
 def _architectures(arch: str) -> list[str]:
     return ["x86_64", "aarch64"] if arch == "both" else [arch]
-
-
-@main.command("spark-conf")
-@click.argument("doing", metavar="apply|remove|show", type=click.Choice(["apply", "remove", "show"]))
-@click.option("--config", "path", type=SETTINGS_FILE, help="The settings file [ROOT/etc/tidemark/config.toml].")
-@click.option(
-    "--root",
-    type=click.Path(path_type=Path, file_okay=False, exists=True),
-    default=Path("/"),
-    show_default=True,
-    help="Where the node's file system begins.",
-)
-def spark_conf(doing: str, path: Path | None, root: Path) -> None:
-    """Have Spark on this node report to the agent, or no longer.
-
-    apply writes a block of lines into /etc/spark/conf/metrics.properties, names in it the primary whose agent acts,
-    and leaves all other lines alone; where Spark is not there (yet) it does nothing. remove takes the block out.
-    show prints the file and what apply would name. Applications read the file when they start.
-    """
-    from agent.node import verb
-    from agent.node.spark_conf import SparkConf, State
-
-    if doing == "show":
-        for line in verb.shown(_node_settings(path, root), root):
-            click.echo(line)
-        return
-    report = SparkConf(root).remove() if doing == "remove" else verb.applied(_node_settings(path, root), root)
-    for note in report.notes:
-        click.secho(f"note: {note}", fg="yellow", err=True)
-    if report.state is State.REFUSED:
-        raise click.ClickException(report.text)
-    click.echo(f"{report.state}: {report.text}")
-
-
-def _node_settings(path: Path | None, root: Path) -> Settings:
-    return _load(path if path is not None else root / "etc" / "tidemark" / "config.toml")
 
 
 def _load(path: Path, sets: tuple[str, ...] = (), defaults: tuple[str, ...] = ()) -> Settings:

@@ -7,9 +7,23 @@ from typing import Any, Protocol
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import DataNotFoundError, UnknownServiceError
+from botocore.loaders import Loader
 
 from agent.aws.errors import DENIED
 from agent.settings import AwsSettings
+
+SERVICES = ("emr", "cloudwatch", "sns", "sts")
+"""Those that the node calls."""
+
+
+def has_model(service: str) -> bool:
+    """Whether the installed botocore knows the service: a bundle carries only some."""
+    try:
+        Loader().load_service_model(service, "service-2")
+    except (DataNotFoundError, UnknownServiceError):
+        return False
+    return True
 
 
 class RightsListener(Protocol):
@@ -65,6 +79,16 @@ class Clients:
     @property
     def s3(self) -> Any:
         return self._client("s3")
+
+    @property
+    def sts(self) -> Any:
+        return self._client("sts")
+
+    def credentials_from(self) -> str | None:
+        """Where botocore's chain found credentials, in its words (`iam-role`: the instance profile); None without
+        any. Asks EC2's metadata."""
+        found = self._session.get_credentials()
+        return None if found is None else str(found.method)
 
     def _client(self, service: str, config: Config | None = None) -> Any:
         config = config or self._config

@@ -62,6 +62,19 @@ DENIED = frozenset(
 )
 """A right is missing. SNS has a word of its own for it (Publish, errors)."""
 
+UNAUTHENTICATED = frozenset(
+    {
+        "IncompleteSignature",
+        "InvalidClientTokenId",
+        "InvalidSignatureException",
+        "MissingAuthenticationToken",
+        "MissingAuthenticationTokenException",
+        "SignatureDoesNotMatch",
+        "UnrecognizedClientException",
+    }
+)
+"""The signature or the key is not accepted: the service knows nobody (Common Errors of the API references)."""
+
 INVALID_DATUM = frozenset(
     {
         "InvalidParameterValue",
@@ -97,6 +110,18 @@ def fault(error: BotoCoreError | ClientError, doing: str) -> Fault:
         transient = code(error) in THROTTLED | SERVICE_FAILED | EXPIRED or status(error) >= 500
         return TransientFault(text) if transient else PermanentFault(text)
     return TransientFault(text)
+
+
+def is_denied(error: BotoCoreError | ClientError) -> bool:
+    """Whether a right is missing."""
+    return isinstance(error, ClientError) and code(error) in DENIED
+
+
+def is_refused(error: BotoCoreError | ClientError) -> bool:
+    """Whether the service looked at the request of somebody whom it let in, and did not take it for what it asks."""
+    if not isinstance(error, ClientError) or not 400 <= status(error) < 500:
+        return False
+    return code(error) not in DENIED | THROTTLED | EXPIRED | SERVICE_FAILED | UNAUTHENTICATED
 
 
 def refuses_datum(error: BotoCoreError | ClientError) -> bool:

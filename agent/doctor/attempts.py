@@ -1,0 +1,157 @@
+"""Each right of the policy, tried by a call that cannot change anything.
+
+What only reads is asked for as the agent does. EMR has no dry run: a resize is tried on a fleet (group) whose id cannot
+exist, an addition with a second primary of an instance type that does not exist. PutMetricData is sent one value with
+two counts, Publish an empty message. AWS judges the right first and then refuses the request: a refusal for any other
+reason than a missing right is the good answer. Nothing of the kind is safe for TerminateJobFlows: with this cluster's
+id it would end it, and with another's the policy's tag condition does not hold. It is never called here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from agent.aws.errors import AWS_ERRORS, is_denied, is_refused, reason
+from agent.aws.rights import LEVELS, RIGHTS, TAG, Right, advice
+from agent.doctor.findings import Finding, fail, ok, skip, warn
+from agent.domain.rights import Capability
+from agent.settings import ActuatorKind, Settings
+
+if TYPE_CHECKING:
+    from agent.aws.clients import Clients
+
+RESIZES = {ActuatorKind.INSTANCE_FLEET: ("Fleet",), ActuatorKind.INSTANCE_GROUPS: ("Groups",)}
+"""How the names of the operations end that an actuator resizes with; others may use any."""
+
+NO_FLEET, NO_GROUP, NO_TYPE = "if-TIDEMARKDOCTOR", "ig-TIDEMARKDOCTOR", "none.doctor"
+
+Request = Callable[[Settings, str], Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    service: str
+    method: str
+    """boto3's name of the operation."""
+    request: Request
+    """Of the settings and the cluster id."""
+
+
+def _of_cluster(settings: Settings, cluster_id: str) -> Mapping[str, Any]:  # noqa: ARG001
+    return {"ClusterId": cluster_id}
+
+
+def _no_fleet(_: Settings, cluster_id: str) -> Mapping[str, Any]:
+    fleet = {"InstanceFleetId": NO_FLEET, "TargetOnDemandCapacity": 0, "TargetSpotCapacity": 0}
+    return {"ClusterId": cluster_id, "InstanceFleet": fleet}
+
+
+def _no_group(_: Settings, cluster_id: str) -> Mapping[str, Any]:
+    return {"ClusterId": cluster_id, "InstanceGroups": [{"InstanceGroupId": NO_GROUP, "InstanceCount": 0}]}
+
+
+def _second_primary_fleet(_: Settings, cluster_id: str) -> Mapping[str, Any]:
+    types = [{"InstanceType": NO_TYPE}]
+    fleet = {"InstanceFleetType": "MASTER", "TargetOnDemandCapacity": 1, "InstanceTypeConfigs": types}
+    return {"ClusterId": cluster_id, "InstanceFleet": fleet}
+
+
+def _second_primary_group(_: Settings, cluster_id: str) -> Mapping[str, Any]:
+    group = {"InstanceRole": "MASTER", "InstanceType": NO_TYPE, "InstanceCount": 1}
+    return {"JobFlowId": cluster_id, "InstanceGroups": [group]}
+
+
+def _two_counts(settings: Settings, _: str) -> Mapping[str, Any]:
+    datum = {"MetricName": "DoctorRan", "Values": [1.0], "Counts": [1.0, 1.0]}
+    return {"Namespace": settings.sinks.cloudwatch.namespace, "MetricData": [datum]}
+
+
+def _no_message(settings: Settings, _: str) -> Mapping[str, Any]:
+    return {"TopicArn": settings.idle.notice_topic_arn or "", "Message": ""}
+
+
+ATTEMPTS: Mapping[str, Attempt] = {
+    "DescribeCluster": Attempt("emr", "describe_cluster", _of_cluster),
+    "GetManagedScalingPolicy": Attempt("emr", "get_managed_scaling_policy", _of_cluster),
+    "GetAutoTerminationPolicy": Attempt("emr", "get_auto_termination_policy", _of_cluster),
+    "ListInstanceFleets": Attempt("emr", "list_instance_fleets", _of_cluster),
+    "ListInstanceGroups": Attempt("emr", "list_instance_groups", _of_cluster),
+    "ListInstances": Attempt("emr", "list_instances", _of_cluster),
+    "ListSteps": Attempt("emr", "list_steps", _of_cluster),
+    "ModifyInstanceFleet": Attempt("emr", "modify_instance_fleet", _no_fleet),
+    "ModifyInstanceGroups": Attempt("emr", "modify_instance_groups", _no_group),
+    "AddInstanceFleet": Attempt("emr", "add_instance_fleet", _second_primary_fleet),
+    "AddInstanceGroups": Attempt("emr", "add_instance_groups", _second_primary_group),
+    "PutMetricData": Attempt("cloudwatch", "put_metric_data", _two_counts),
+    "Publish": Attempt("sns", "publish", _no_message),
+}
+
+
+def attempted(right: Right, settings: Settings, clients: Clients, cluster_id: str | None) -> Finding:
+    """Whether the node has this right, as far as the settings ask for it."""
+    if (why := _not_needed(right, settings)) is not None:
+        return skip(why)
+    attempt = ATTEMPTS.get(right.operation)
+    if attempt is None:
+        return _untried(right, clients, cluster_id)
+    if cluster_id is None and attempt.service == "emr":
+        return skip("the cluster is not known")
+    call = getattr(getattr(clients, attempt.service), attempt.method)
+    try:
+        call(**attempt.request(settings, cluster_id or ""))
+    except AWS_ERRORS as error:
+        if is_denied(error):
+            bad = warn if right.capability is Capability.DIAGNOSE else fail
+            return bad("denied", advice(right.operation, str(error)))
+        if is_refused(error):
+            return ok("allowed (refused for what it asked, as meant)")
+        return warn(f"not known: {reason(error)}", "see the endpoint and the credentials; run it again when throttled")
+    return ok("allowed")
+
+
+def _untried(right: Right, clients: Clients, cluster_id: str | None) -> Finding:
+    """What can be said without calling it: whether the cluster's tag lets the project's policy give the right."""
+    if cluster_id is None:
+        return skip("the cluster is not known")
+    how = f"whoever may use IAM can ask: aws iam simulate-principal-policy … --action-names {right.action}"
+    try:
+        described = clients.emr.describe_cluster(ClusterId=cluster_id)["Cluster"]
+    except AWS_ERRORS as error:
+        return skip(f"cannot be tried without doing it; the cluster's tags are not known: {reason(error)}", how)
+    tags = {tag.get("Key"): tag.get("Value") for tag in described.get("Tags", ())}
+    level = tags.get(TAG)
+    if level in LEVELS[right.capability]:
+        return skip(f"cannot be tried without doing it; the cluster's tag {TAG} is {level}, as it should be", how)
+    given = f"is {level}" if level is not None else "is not there"
+    return warn(
+        f"cannot be tried without doing it; the cluster's tag {TAG} {given}",
+        f"with the statement {right.sid} of iam-policy.json the tag must be {' or '.join(LEVELS[right.capability])}",
+    )
+
+
+def _not_needed(right: Right, settings: Settings) -> str | None:
+    """Why these settings do without it; None when they need it."""
+    actuator, fleet = settings.fleet.actuator, settings.fleet
+    match right.capability:
+        case Capability.PUBLISH if not settings.sinks.cloudwatch.enabled:
+            return "sinks.cloudwatch is off"
+        case Capability.NOTIFY if settings.idle.notice_topic_arn is None:
+            return "idle.notice_topic_arn is unset"
+        case Capability.STEPS if not settings.idle.enabled:
+            return "idle is off"
+        case Capability.RESIZE | Capability.TERMINATE if actuator is ActuatorKind.DRY_RUN:
+            return "fleet.actuator is dry_run"
+        case Capability.TERMINATE if not settings.idle.enabled and settings.idle.terminate_after_s is None:
+            return "neither idle nor a deadline ends the cluster"
+        case Capability.RESIZE if not right.operation.endswith(RESIZES.get(actuator, ("Fleet", "Groups"))):
+            return f"fleet.actuator is {actuator}"
+        case Capability.RESIZE if right.operation.startswith("Add") and not fleet.instance_types:
+            return "fleet.instance_types names nothing to add"
+    return None
+
+
+def needed() -> tuple[Right, ...]:
+    """Those of the agent itself, in the order of the table."""
+    return tuple(right for right in RIGHTS.values() if right.capability is not Capability.INSTALL)

@@ -1,0 +1,117 @@
+"""The policy, the table of rights and the calls in the code say the same."""
+
+from __future__ import annotations
+
+import ast
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore import xform_name
+from botocore.loaders import Loader
+
+from agent.aws.rights import FREE, LEVELS, RIGHTS, TAG, advice
+from agent.domain.rights import Capability
+
+ROOT = Path(__file__).parent.parent.parent
+PACKAGES = ("actuators", "aws", "doctor", "sinks", "sources", "node")
+"""Where a boto3 client may be called on the node."""
+SERVICES = ("emr", "cloudwatch", "sns", "sts", "s3", "sqs", "ec2", "iam")
+
+
+def statements() -> Mapping[str, Mapping[str, Any]]:
+    policy = json.loads((ROOT / "bootstrap" / "iam-policy.json").read_text())
+    assert policy["Version"] == "2012-10-17"
+    found = {statement["Sid"]: statement for statement in policy["Statement"]}
+    assert len(found) == len(policy["Statement"])
+    return found
+
+
+def actions(statement: Mapping[str, Any]) -> list[str]:
+    given = statement["Action"]
+    return [given] if isinstance(given, str) else list(given)
+
+
+def operations() -> Mapping[str, str]:
+    """By boto3's method name."""
+    models = (Loader().load_service_model(service, "service-2") for service in SERVICES)
+    return {xform_name(name): name for model in models for name in model["operations"]}
+
+
+def words(source: str) -> Iterator[str]:
+    """Every attribute and every text in it: `client.list_steps(...)` and `pages(client, "list_steps", ...)`."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Attribute):
+            yield node.attr
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+
+
+def called() -> set[str]:
+    known = operations()
+    files = [path for package in PACKAGES for path in (ROOT / "agent" / package).rglob("*.py")]
+    return {known[word] for path in files for word in words(path.read_text()) if word in known}
+
+
+def test_the_finder_sees_calls_and_names_of_operations() -> None:
+    found = set(words('ask("x", client.list_steps)\npages(client, "list_instances", 1)'))
+    assert {"list_steps", "list_instances"} <= found
+
+
+def test_every_operation_that_the_code_calls_has_its_right_and_every_right_is_used() -> None:
+    by_installer = {right.operation for right in RIGHTS.values() if right.capability is Capability.INSTALL}
+    assert called() == set(RIGHTS) - by_installer | FREE & called()
+
+
+def test_the_policy_gives_exactly_the_rights_of_the_table() -> None:
+    given = {sid: set(actions(statement)) for sid, statement in statements().items()}
+    wanted: dict[str, set[str]] = {}
+    for right in RIGHTS.values():
+        wanted.setdefault(right.sid, set()).add(right.action)
+    assert given == wanted
+
+
+def test_nothing_of_emr_is_given_on_a_cluster_that_does_not_carry_the_tag() -> None:
+    for sid, statement in statements().items():
+        for right in (right for right in RIGHTS.values() if right.sid == sid):
+            if right.action.startswith("elasticmapreduce:"):
+                levels = statement["Condition"]["StringEquals"][f"aws:ResourceTag/{TAG}"]
+                assert (levels,) if isinstance(levels, str) else tuple(levels) == LEVELS[right.capability]
+                assert statement["Resource"].endswith(":cluster/*")
+
+
+def test_only_publishing_is_on_every_resource_and_then_in_one_namespace() -> None:
+    for sid, statement in statements().items():
+        assert statement["Effect"] == "Allow"
+        assert not any("*" in action for action in actions(statement)), sid
+        if statement["Resource"] == "*":
+            assert statement["Condition"] == {"StringEquals": {"cloudwatch:namespace": "Tidemark"}}
+
+
+def test_statements_are_named_by_what_they_are_for() -> None:
+    prefixes = {
+        Capability.OBSERVE: "TidemarkObserve",
+        Capability.STEPS: "TidemarkObserve",
+        Capability.RESIZE: "TidemarkResize",
+        Capability.TERMINATE: "TidemarkTerminate",
+    }
+    for right in RIGHTS.values():
+        assert right.sid.startswith(prefixes.get(right.capability, "Tidemark"))
+        assert right.sid.isalnum(), "IAM takes letters and digits only"
+
+
+@pytest.mark.parametrize(
+    ("operation", "said", "expected"),
+    [
+        ("ListSteps", "no identity-based policy allows the action", "TidemarkObserveCluster"),
+        ("ListSteps", "no identity-based policy allows the action", "tag"),
+        ("PutMetricData", "no identity-based policy allows the action", "TidemarkPublishMetrics"),
+        ("ListSteps", "with an explicit deny in a service control policy", "does not help"),
+        ("ListSteps", "because no VPC endpoint policy allows the action", "VPC endpoint"),
+        ("SomethingElse", "no", "not allowed"),
+    ],
+)
+def test_the_advice_follows_what_aws_said(operation: str, said: str, expected: str) -> None:
+    assert expected in advice(operation, said)
