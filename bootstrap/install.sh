@@ -128,7 +128,7 @@ field() { # field FILE NAME
   local text="" pattern="\"$2\"[[:space:]]*:[[:space:]]*\"?([^\",}[:space:]]+)"
   REPLY=""
   [[ -f $1 && -r $1 ]] || return 0
-  IFS= read -r -N 262144 text <"$1"
+  IFS= read -r -N 262144 text <"$1" || true
   [[ $text =~ $pattern ]] && REPLY=${BASH_REMATCH[1]}
   return 0
 }
