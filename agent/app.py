@@ -226,6 +226,7 @@ class App:
             ender=hands.cluster,
             notifier=self._notifier(),
             journal=Journal(settings.journal.path, settings.journal.max_bytes),
+            shuffle=lambda: {} if self._sensed is None else self._sensed.snapshot.shuffle,
             pause=PauseFile(settings.policy.pause_path, self._clock),
             missing=self._capabilities.missing,
         )

@@ -58,6 +58,8 @@ class Outside:
     ender: ClusterActuator
     notifier: Notifier
     journal: TurnJournal
+    shuffle: Callable[[], Mapping[str, float]] = dict
+    """Bytes written for later stages, by host, as of the last look."""
     pause: Callable[[], Pause | None] = lambda: None
     """The pause that was asked for. Never raises."""
     missing: Callable[[], tuple[MissingRight, ...]] = tuple
@@ -154,6 +156,7 @@ class Controller:
             cluster=self._cluster.last,
             reading=reading,
             history=self._history,
+            shuffle=self._outside.shuffle(),
             paused=self._outside.pause(),
             missing=self._outside.missing(),
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from agent.domain.readings import ClusterReading, HdfsReading, NodeReading
 from agent.domain.roles import Role as Role
@@ -56,6 +56,8 @@ class Snapshot:
     node: NodeReading | None
     counts: Mapping[str, int]
     """The agent's own counters since its start."""
+    shuffle: Mapping[str, float] = field(default_factory=dict)
+    """By host: bytes that the unfinished applications of which it is known have written for later stages."""
     new_after: float = math.inf
     """An instance first seen later than this is new, so its counters count from zero: the agent had then listened for
     two report periods. One first seen earlier, or that comes back after it fell silent, may have a past that is not

@@ -15,8 +15,9 @@ from agent.aggregate.arrivals import Arrival, Reader
 from agent.aggregate.deaths import Deaths, evidence, heap_max, says_memory
 from agent.aggregate.entries import Entry, Key, id_of, key_of
 from agent.aggregate.layouts import Shape, Shapes
+from agent.aggregate.shuffle import by_host, standing_shuffle
 from agent.aggregate.snapshot import MemoryDeath, Role, Snapshot
-from agent.domain.readings import ClusterReading, ExecutorRemoval, HdfsReading, NodeReading, Reading
+from agent.domain.readings import ClusterReading, ExecutorRemoval, HdfsReading, NodeReading, Reading, ShuffleReading
 from agent.settings import ListenerSettings
 from agent.telemetry import Telemetry
 from agent.wire import refusals
@@ -67,6 +68,7 @@ class Table:
         self._cluster: ClusterReading | None = None
         self._hdfs: HdfsReading | None = None
         self._node: NodeReading | None = None
+        self._shuffle: dict[str, ShuffleReading] = {}
 
     def report(self, raw: bytes, peer: str, at: float) -> None:
         """Take one report. What is refused is counted; nothing is raised, whatever the bytes.
@@ -99,6 +101,8 @@ class Table:
                     self._node = reading
                 case ExecutorRemoval():
                     self._removed(reading)
+                case ShuffleReading():
+                    self._shuffle[reading.app] = reading
 
     def snapshot(self, at: float) -> Snapshot:
         """Everything that is alive at `at`."""
@@ -108,6 +112,8 @@ class Table:
             entries = [entry for entry in self._entries.values() if not entry.suspect]
             deaths = self._deaths.standing(at)
             lost, cluster, hdfs, node = self._lost, self._cluster, self._hdfs, self._node
+            self._shuffle = standing_shuffle(self._shuffle, cluster, at)
+            shuffle = self._shuffle
             tally, self._tally = self._tally, Counter()
         for name, count in tally.items():
             self._telemetry.count(name, count)
@@ -120,6 +126,7 @@ class Table:
             hdfs=hdfs,
             node=node,
             counts=self._telemetry.counts(),
+            shuffle=by_host(shuffle),
             new_after=self._listening_since + SILENT_PERIODS * self._settings.report_period_s,
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -150,4 +151,14 @@ class ExecutorRemoval:
     """Spark's `removeReason`, for example `Command exited with code 52`."""
 
 
-Reading = ClusterReading | HdfsReading | NodeReading | ExecutorRemoval
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShuffleReading:
+    """What the executors of one application wrote for later stages to fetch, those that are gone included."""
+
+    at: float
+    app: str
+    bytes_by_host: Mapping[str, float]
+    """Over the application's life: Spark does not tell what it has cleaned up since."""
+
+
+Reading = ClusterReading | HdfsReading | NodeReading | ExecutorRemoval | ShuffleReading

@@ -10,6 +10,9 @@ from agent.domain.readings import Application, ClusterNode, ClusterReading, Cont
 
 RUNNING = "RUNNING"
 
+MOST_ON_A_NODE = 1_000_000
+"""More executors than any node has room for: a size next to nothing is a figure gone wrong."""
+
 
 @dataclass(frozen=True, slots=True)
 class Size:
@@ -90,10 +93,10 @@ class _Place:
 def _room(memory_mb: float, cores: float | None, size: Size) -> int:
     if size.memory_mb <= 0:
         return 0
-    room = math.floor(memory_mb / size.memory_mb)
+    room = memory_mb / size.memory_mb
     if size.cores and cores is not None:
-        room = min(room, math.floor(cores / size.cores))
-    return max(0, room)
+        room = min(room, cores / size.cores)
+    return max(0, math.floor(min(room, MOST_ON_A_NODE)))
 
 
 def _largest(applications: Iterable[Application]) -> Size | None:

@@ -9,7 +9,7 @@ from agent.domain.decisions import Decision, Hold, Outcome, Resize, Result, Term
 from agent.domain.fleets import Fleet
 from agent.domain.observation import History, Observation
 from agent.domain.signals import Signal
-from agent.policy import measured, queue, unused, vetoes
+from agent.policy import measured, queue, unused, vetoes, work
 from agent.policy.busy import busy
 from agent.policy.freshness import Fresh, breaches, look
 from agent.settings import PolicySettings, Settings
@@ -37,6 +37,7 @@ def advance(seen: Observation, settings: Settings) -> History:
         capacity_lost_at=lost_at,
         capacity_arrived_at=arrived_at,
         vetoed_since=dict(vetoes.standing(carried, settings)),
+        shuffle_since=work.shuffle_since(carried, settings),
         breaching_since=dict(_breaching(carried, settings.policy)),
         unsettled_since=_unsettled_since(seen.fleet, before, seen.at),
         memory_death_at=seen.at if _death_seen(seen.signals) else before.memory_death_at,
@@ -104,6 +105,7 @@ def _void(history: History) -> History:
         measured_at=None,
         balance=None,
         vetoed_since={},
+        shuffle_since={},
     )
 
 

@@ -6,30 +6,73 @@ many units stay as nodes with work have.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+
 from agent.domain.decisions import Decision, Reason, Resize
-from agent.domain.fleets import Fleet
+from agent.domain.fleets import Fleet, FleetNode
 from agent.domain.observation import Observation
-from agent.domain.readings import ClusterNode
+from agent.domain.readings import ClusterNode, ClusterReading
+from agent.domain.waiting import masters_on_task_nodes
 from agent.policy.freshness import blindness
 from agent.policy.reasons import Why
 from agent.settings import Settings
 
 
+class Holds(Enum):
+    """Why a node of the task fleet has to stay. The strongest comes first."""
+
+    WORK = "running work"
+    MASTER = "application masters alone"
+    SHUFFLE = "shuffle files that are still to be read"
+
+
+CODES = {
+    Holds.WORK: Why.RUNNING_WORK,
+    Holds.MASTER: Why.APPLICATION_MASTER,
+    Holds.SHUFFLE: Why.SHUFFLE_HELD,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Capacity units that have to stay, each counted once, under the strongest of its causes."""
+
+    units: Mapping[Holds, int]
+
+    @property
+    def total(self) -> int:
+        return sum(self.units.values())
+
+    def beyond(self, target: int) -> Holds:
+        """The cause that takes what has to stay past the target."""
+        total = 0
+        for cause, units in self.units.items():
+            total += units
+            if total > target:
+                return cause
+        raise ValueError(f"{total} units stay within {target}")
+
+    def __str__(self) -> str:
+        return ", ".join(f"{units} by {cause.value}" for cause, units in self.units.items() if units)
+
+
 def kept(observation: Observation, decision: Decision, settings: Settings) -> Decision:
-    """A scale in ends at the units of those task nodes that have work; unknown work holds it."""
+    """A scale in ends at the units of those task nodes that have to stay; unknown work holds it."""
     if not isinstance(decision, Resize) or decision.scales_out:
         return decision
     held = held_units(observation, settings)
     if isinstance(held, str):
         return decision.withheld(Reason(Why.WORK_UNKNOWN, held))
-    if held <= decision.target:
+    if held.total <= decision.target:
         return decision
-    text = f"running work holds {held} units, more than {decision.target}"
-    return decision.limited_to(held, Reason(Why.RUNNING_WORK, text))
+    text = f"{held.total} units are held, more than {decision.target}: {held}"
+    return decision.limited_to(held.total, Reason(CODES[held.beyond(decision.target)], text))
 
 
-def held_units(observation: Observation, settings: Settings) -> int | str:
-    """Capacity units of the task nodes with work on them; or why that is not known.
+def held_units(observation: Observation, settings: Settings) -> Held | str:
+    """What has to stay, in capacity units; or why that is not known.
 
     A node that the cluster manager does not know counts as one with work: its name may only be another.
     """
@@ -43,19 +86,57 @@ def held_units(observation: Observation, settings: Settings) -> int | str:
         return blind or "unknown"
     if reading.nodes is None:
         return "the cluster manager did not tell of its nodes"
-    return _held(fleet, reading.nodes)
+    return _held(observation, fleet, reading, settings)
 
 
-def _held(fleet: Fleet, nodes: tuple[ClusterNode, ...]) -> int:
-    at_work: dict[str, bool] = {}
-    for node in nodes:
-        host = node.host.lower()
-        at_work[host] = at_work.get(host, False) or node.holds_work
+def shuffle_since(seen: Observation, settings: Settings) -> dict[str, float]:
+    """For the history: by host, since when it holds shuffle files and no container, without a break."""
+    reading = seen.reading
+    if reading is None or reading.nodes is None:
+        return {}
+    least = settings.policy.guards.min_shuffle_bytes
+    idle = {node.host.lower() for node in reading.nodes if not node.holds_work}
+    hosts = (host for host, held in seen.shuffle.items() if held >= least and host in idle)
+    return {host: seen.history.shuffle_since.get(host, seen.at) for host in hosts}
+
+
+def _held(observation: Observation, fleet: Fleet, reading: ClusterReading, settings: Settings) -> Held:
+    by_host: dict[str, list[ClusterNode]] = {}
+    for node in reading.nodes or ():
+        by_host.setdefault(node.host.lower(), []).append(node)
+    masters = _masters(reading, fleet)
+    limit_s = settings.policy.guards.max_hold_s
+    shuffle = {host for host, since in observation.history.shuffle_since.items() if observation.at - since < limit_s}
     members = fleet.nodes or ()
+    units = dict.fromkeys(Holds, 0)
     # what is provisioned and was not listed may be full of work
-    held = max(0, fleet.provisioned - sum(member.units for member in members))
+    units[Holds.WORK] = max(0, fleet.provisioned - sum(member.units for member in members))
     for member in members:
-        known = [at_work[host.lower()] for host in member.hosts if host.lower() in at_work]
-        if not known or any(known):
-            held += member.units
-    return held
+        cause = _cause(member, by_host, masters, shuffle)
+        if cause is not None:
+            units[cause] += member.units
+    return Held(units)
+
+
+def _cause(
+    member: FleetNode, by_host: Mapping[str, list[ClusterNode]], masters: Mapping[str, int], shuffle: set[str]
+) -> Holds | None:
+    hosts = [host.lower() for host in member.hosts]
+    known = [node for host in hosts for node in by_host.get(host, ())]
+    if not known:
+        return Holds.WORK
+    working = [node for node in known if node.holds_work]
+    if any(node.containers is None or node.containers > masters.get(node.host.lower(), 0) for node in working):
+        return Holds.WORK
+    if working:
+        return Holds.MASTER
+    return Holds.SHUFFLE if any(host in shuffle for host in hosts) else None
+
+
+def _masters(reading: ClusterReading, fleet: Fleet) -> dict[str, int]:
+    """By host: how many application masters run there."""
+    found: dict[str, int] = {}
+    for app in masters_on_task_nodes(reading, fleet) or ():
+        host = (app.master_host or "").lower()
+        found[host] = found.get(host, 0) + 1
+    return found

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
-from agent.domain.readings import ClusterManager, ClusterReading, ExecutorRemoval, Reading
+from agent.domain.readings import ClusterManager, ClusterReading, ExecutorRemoval, Reading, ShuffleReading
 from agent.sources.rest_poller import Ask, Poll
 from agent.wire import hadoop_jmx, spark_rest, standalone, yarn
+from agent.wire.json_fields import Malformed
 
 LatestCluster = Callable[[], ClusterReading | None]
 """The cluster manager's last answer, whatever its age."""
@@ -78,8 +79,16 @@ def hdfs_poll(url: str, other_urls: Sequence[str] = ()) -> Poll:
     return poll
 
 
+def _executors(value: object, at: float, app: str) -> tuple[tuple[ExecutorRemoval, ...], ShuffleReading] | Malformed:
+    removals, shuffle = spark_rest.removals(value, at, app), spark_rest.shuffle(value, at, app)
+    if isinstance(removals, Malformed):
+        return removals
+    return shuffle if isinstance(shuffle, Malformed) else (removals, shuffle)
+
+
 class SparkPoll:
-    """Why executors were removed, each removal once, from the web UIs of the running applications.
+    """What executors wrote for the shuffle, and why they were removed, each removal once, from the web UIs of the
+    running applications.
 
     With `url` that one address is asked for all that it serves (a driver, a history server); else each
     running application of the cluster manager's last answer is asked at its own UI: YARN's answer has the
@@ -130,20 +139,22 @@ class SparkPoll:
         served = ask.json(base + spark_rest.APPLICATIONS_PATH, spark_rest.applications)
         return self._paths if served is None else {app.id: app.executors_path for app in served}
 
-    def _removals(self, ask: Ask, app: str, base: str) -> Iterator[ExecutorRemoval]:
+    def _removals(self, ask: Ask, app: str, base: str) -> Iterator[ExecutorRemoval | ShuffleReading]:
         if app not in self._paths:
             served = self._served(ask, base).get(app)
             if served is None:
                 return
             self._paths[app] = served
         path = self._paths[app]
-        found = ask.json(base + path, partial(spark_rest.removals, app=app))
+        found = ask.json(base + path, partial(_executors, app=app))
         if found is None:
             # a further attempt of it (YARN, cluster mode) has another path, and numbers its executors anew
             del self._paths[app]
             return
         reported = self._reported.setdefault((app, path), set())
-        for removal in found:
+        removals, shuffle = found
+        yield shuffle
+        for removal in removals:
             if removal.executor not in reported:
                 reported.add(removal.executor)
                 yield removal

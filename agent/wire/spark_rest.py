@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 
-from agent.domain.readings import ExecutorRemoval
-from agent.wire.json_fields import Field, Malformed, flag, member, read_all, text
+from agent.domain.readings import ExecutorRemoval, ShuffleReading
+from agent.wire.json_fields import Field, Malformed, amount, flag, member, read_all, text
 
 APPLICATIONS_PATH = "/api/v1/applications"
 
@@ -29,6 +30,11 @@ _EXECUTOR = (
     Field("isActive", "active", flag),
     Field("removeTime", "time", text, required=False),
     Field("removeReason", "reason", text, required=False),
+)
+
+_SHUFFLE = (
+    Field("hostPort", "host", text, required=False),
+    Field("totalShuffleWrite", "written", amount, required=False),
 )
 
 
@@ -78,6 +84,24 @@ def removals(value: object, at: float, app: str) -> tuple[ExecutorRemoval, ...] 
         for executor in found
         if not executor["active"] and executor["id"] != "driver"
     )
+
+
+def shuffle(value: object, at: float, app: str) -> ShuffleReading | Malformed:
+    """`.../allexecutors`: bytes written for the shuffle by host. The driver writes none."""
+    found = read_all(value, _SHUFFLE, "allexecutors")
+    if isinstance(found, Malformed):
+        return found
+    by_host: Counter[str] = Counter()
+    for executor in found:
+        if executor["written"] and executor["host"]:
+            by_host[_host(executor["host"])] += executor["written"]
+    return ShuffleReading(at=at, app=app, bytes_by_host=dict(by_host))
+
+
+def _host(host_port: str) -> str:
+    """`10.0.0.7:7337` or `[2001:db8::7]:7337`, without the port; one that has none is taken as it is."""
+    host, colon, _ = host_port.rpartition(":")
+    return (host if colon else host_port).strip("[]").lower()
 
 
 def _time(written: str | None, otherwise: float) -> float:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.domain.readings import ExecutorRemoval
+from agent.domain.readings import ExecutorRemoval, ShuffleReading
 from agent.wire import spark_rest
 from agent.wire.json_fields import Malformed
 from tests.wire.test_yarn import ANY_JSON
@@ -120,3 +120,15 @@ APP = st.dictionaries(st.sampled_from(["id", "attempts"]), ANY_JSON | st.lists(A
 def test_they_never_raise(value: object) -> None:
     assert isinstance(spark_rest.removals(value, 0.0, "app"), Malformed | tuple)
     assert isinstance(spark_rest.applications(value, 0.0), Malformed | tuple)
+    assert isinstance(spark_rest.shuffle(value, 0.0, "app"), Malformed | ShuffleReading)
+
+
+@pytest.mark.parametrize("version", ["3.5.9", "4.3.0"])
+def test_the_real_list_of_executors_tells_what_each_host_wrote(version: str) -> None:
+    found = spark_rest.shuffle(load("allexecutors_running", version), 5.0, "app-1")
+    assert isinstance(found, ShuffleReading)
+    assert (found.at, found.app, found.bytes_by_host) == (5.0, "app-1", {}), "that application wrote nothing"
+    busy = [{**executor, "totalShuffleWrite": 7} for executor in load("allexecutors_running", version)]
+    told = spark_rest.shuffle(busy, 5.0, "app-1")
+    assert isinstance(told, ShuffleReading) and sum(told.bytes_by_host.values()) == 7 * len(busy)
+    assert told.bytes_by_host.keys() <= {"127.0.0.1", "localhost"}
