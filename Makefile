@@ -6,6 +6,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
 BIN := .venv/bin
 READY := .venv/ready
 SPARK4 := .cache/spark4
+TEST_OPTIONS :=
 
 help: ## show this help
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -16,11 +17,8 @@ demo: $(READY) ## watch the whole loop on this machine with a real Spark, about 
 demo-yarn: $(READY) ## the same on real Hadoop daemons (needs Maven; about 3 minutes)
 	@$(BIN)/tidemark demo --cluster yarn
 
-test: $(READY) ## run the tests, real Spark included
-	@$(BIN)/pytest -m "not hadoop"
-
-test-hadoop: $(READY) ## run the tests on real Hadoop daemons (needs Maven)
-	@$(BIN)/pytest tests -m hadoop --hadoop-required
+test: $(READY) ## run the tests, real Spark and (if Maven is there) real Hadoop included, about 8 minutes
+	@$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder $(TEST_OPTIONS)
 
 test-spark4: $(READY) $(SPARK4)/ready ## run the real-Spark tests on Spark 4
 	@$(BIN)/pytest tests -m spark --spark-home=$(SPARK4)/pyspark
@@ -68,4 +66,4 @@ $(SPARK4)/ready: requirements/spark4.txt $(READY)
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes --target $(SPARK4) -r requirements/spark4.txt
 	@touch $@
 
-.PHONY: help demo demo-yarn test test-hadoop test-spark4 check fmt bench lock clean
+.PHONY: help demo demo-yarn test test-spark4 check fmt bench lock clean

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from agent.sandbox import java
 from agent.sandbox.hadoop.jars import HadoopJars, HadoopMissing
 from agent.sandbox.java import Java
 from agent.sandbox.spark.home import SparkHome
+
+hypothesis.settings.register_profile("tidemark", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+"""Neither is about what is tested: how fast the machine is at the moment fails nothing."""
+hypothesis.settings.load_profile("tidemark")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -23,7 +29,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--hadoop-required",
         action="store_true",
-        help="let the tests marked `hadoop` fail, instead of skipping them, where `mvn` cannot bring Hadoop",
+        help="a test marked `hadoop` that is skipped, for want of Maven or anything else, has failed",
     )
 
 
@@ -39,10 +45,12 @@ def java_home() -> Java:
 
 
 _HADOOP = pytest.StashKey[HadoopJars | HadoopMissing]()
+_SLOW = ("hadoop", "spark")
+"""Marks of slow tests, the slowest first."""
 
 
 def _hadoop(config: pytest.Config) -> HadoopJars | HadoopMissing:
-    """Fetched at most once a session, also when it cannot be had."""
+    """Looked for at most once a session, also when it cannot be had."""
     if _HADOOP not in config.stash:
         try:
             config.stash[_HADOOP] = HadoopJars.here()
@@ -51,12 +59,43 @@ def _hadoop(config: pytest.Config) -> HadoopJars | HadoopMissing:
     return config.stash[_HADOOP]
 
 
+def _marked_hadoop(item: pytest.Item) -> bool:
+    return item.get_closest_marker("hadoop") is not None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests come first: side by side, no worker is then left alone with a long one at the end."""
+    rank: dict[Path, int] = {}
+    for item in items:
+        own = next((at for at, mark in enumerate(_SLOW) if item.get_closest_marker(mark)), len(_SLOW))
+        rank[item.path] = min(own, rank.get(item.path, own))
+    items.sort(key=lambda item: rank[item.path])
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> None:
+    """The first download of Hadoop is in no test's time limit."""
+    if any(map(_marked_hadoop, session.items)) and not session.config.option.collectonly:
+        _hadoop(session.config)
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skips from here and not from the fixture, so that all of them are one line of the summary."""
-    if item.get_closest_marker("hadoop") is not None and not item.config.getoption("--hadoop-required"):
+    if _marked_hadoop(item):
         found = _hadoop(item.config)
         if isinstance(found, HadoopMissing):
             pytest.skip(f"no Hadoop: {found.reason}; `python -m agent.sandbox.hadoop.jars` says what to do")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """With --hadoop-required a test on Hadoop that was skipped, whatever for, has failed."""
+    report = yield
+    if report.skipped and _marked_hadoop(item) and item.config.getoption("--hadoop-required"):
+        report.outcome, report.longrepr = "failed", f"skipped with --hadoop-required: {report.longreprtext}"
+    return report
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import threading
 import time
@@ -72,7 +73,8 @@ class HadoopCluster:
     ) -> None:
         """With `spark`, NodeManagers run its external shuffle service if its jar could be had: `has_shuffle_service`.
 
-        Raises HadoopMissing or JavaMissing.
+        The service listens on all interfaces, as nothing else here does, and serves only an application that knows its
+        own secret (docs/design/002-a-real-yarn.md). Raises HadoopMissing or JavaMissing.
         """
         self.jars = jars or HadoopJars.here()
         self.java = java or java_module.here()
@@ -84,6 +86,7 @@ class HadoopCluster:
         self._launcher = Launcher(self.jars, self.java, self.workdir)
         self._processes = Processes()
         self.primary = Primary(self.workdir, self._launcher, self._processes, shape or Shape())
+        self._held: list[socket.socket] = []
         self._nodes: list[Node] = []
         self._leaving: dict[str, int] = {}
         self._view: YarnView | None = None
@@ -231,6 +234,7 @@ class HadoopCluster:
             self._processes.kill(node.process)
         self.primary.kill()
         self._processes.close()
+        daemons.release(self._held)
         for node in self.nodes:
             node._ended.set()
 
@@ -240,12 +244,10 @@ class HadoopCluster:
         memory_mb, cores = units * self._memory_mb_per_unit, units * self._cores_per_unit
         own = conf.node_site(folder, host, memory_mb, cores, self._shuffle_class_path, label)
         conf_folder = conf.write_folder(folder / "conf", self.primary.sites(own))
-        more = {
-            "PATH": self._launcher.node_path(),
-            "SPARK_LOCAL_IP": host,
-            "SPARK_LOCAL_HOSTNAME": host,
-            conf.SHUFFLE_PORT_VARIABLE: str(daemons.free_ports(host, 1)[0]),
-        }
+        more = {"PATH": self._launcher.node_path(), "SPARK_LOCAL_IP": host, "SPARK_LOCAL_HOSTNAME": host}
+        if self.has_shuffle_service:
+            self._held += (held := daemons.hold_ports(conf.ALL_INTERFACES, 1))
+            more[conf.SHUFFLE_PORT_VARIABLE] = str(daemons.port_of(held[0]))
         process = self._processes.start(
             self._launcher.command(daemons.NODE_MANAGER, conf_folder),
             environment=self._launcher.environment(conf_folder, more),

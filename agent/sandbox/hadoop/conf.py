@@ -8,6 +8,9 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 MASTER_HOST = "127.0.0.1"
+ALL_INTERFACES = "0.0.0.0"
+"""Where the shuffle service listens: it knows no other address (YarnShuffleService, TransportContext.createServer)."""
+
 CORE_LABEL = "CORE"
 """The label that EMR 5.19 to 5.x give core nodes, so that application masters stay on them."""
 
@@ -228,6 +231,8 @@ def _shuffle_settings(class_path: str | None) -> dict[str, str]:
         "yarn.nodemanager.aux-services.spark_shuffle.class": "org.apache.spark.network.yarn.YarnShuffleService",
         # A class loader of its own: Spark and Hadoop come with different releases of Netty and Jackson.
         "yarn.nodemanager.aux-services.spark_shuffle.classpath": class_path,
+        # It can be reached from outside this machine: each application's secret, which YARN brings it, is needed.
+        "spark.authenticate": "true",
     }
 
 

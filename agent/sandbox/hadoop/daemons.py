@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,18 +74,34 @@ class Launcher:
         return f"{folder}:{os.environ.get('PATH', os.defpath)}"
 
 
-def free_ports(host: str, count: int) -> list[int]:
-    """Ports free a moment ago, all different, and outside the range that the kernel gives to clients, so that they are
-    still free when a daemon comes back to its own."""
-    found: list[int] = []
+def hold_ports(host: str, count: int) -> list[socket.socket]:
+    """Sockets on ports of that host that nobody else has, all different and outside the range of the kernel's clients.
+
+    While they are open nobody else is given these ports, by this function or by the kernel; a daemon can listen there,
+    and come back to it, because like every JVM's its socket and these have SO_REUSEADDR and these do not listen.
+    """
+    found: list[socket.socket] = []
     for port in random.sample(range(20_000, 32_000), 2_000):
-        with socket.socket() as each:
-            each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                each.bind((host, port))
-            except OSError:
-                continue
-        found.append(port)
+        each = socket.socket()
+        try:
+            # the option comes later, so that it fails also where somebody else only holds the port
+            each.bind((host, port))
+        except OSError:
+            each.close()
+            continue
+        each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        found.append(each)
         if len(found) == count:
             return found
+    release(found)
     raise OSError(f"no {count} free ports on {host}")
+
+
+def port_of(held: socket.socket) -> int:
+    port: int = held.getsockname()[1]
+    return port
+
+
+def release(held: Iterable[socket.socket]) -> None:
+    for each in held:
+        each.close()

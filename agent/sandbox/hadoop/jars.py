@@ -5,13 +5,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import hashlib
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -70,13 +72,17 @@ class HadoopJars:
 
     @classmethod
     def fetched(cls, cache: Path, environ: Mapping[str, str] = os.environ) -> Self:
-        """Those below `cache`, fetched now unless they are there. Raises HadoopMissing."""
+        """Those below `cache`, fetched now unless they are there; of several processes one fetches and the others wait.
+
+        Raises HadoopMissing.
+        """
+        cache.mkdir(parents=True, exist_ok=True)
         folder = cache / _digest()
-        if not folder.is_dir():
-            cache.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=cache, prefix="fetching-") as scratch:
-                _fill(Path(scratch), environ)
-                _move(Path(scratch), folder)
+        with _alone(cache):
+            if not folder.is_dir():
+                with tempfile.TemporaryDirectory(dir=cache, prefix="fetching-") as scratch:
+                    _fill(Path(scratch), environ)
+                    _move(Path(scratch), folder)
         return cls(folder)
 
 
@@ -86,6 +92,17 @@ def cache_folder(environ: Mapping[str, str]) -> Path:
     if (root / "pyproject.toml").is_file():
         return root / ".cache" / "hadoop"
     return Path(environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tidemark" / "hadoop"
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Nobody else is within for the same folder. What is held here is let go when its holder ends, however that is."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _fill(folder: Path, environ: Mapping[str, str]) -> None:
@@ -135,11 +152,7 @@ def _move(scratch: Path, folder: Path) -> None:
     parts.mkdir()
     for part in ("hadoop", "shuffle"):
         (scratch / part).rename(parts / part)
-    try:
-        parts.rename(folder)
-    except OSError:
-        if not folder.is_dir():
-            raise
+    parts.rename(folder)
 
 
 def _digest() -> str:

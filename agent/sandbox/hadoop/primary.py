@@ -22,12 +22,13 @@ class HadoopFailed(Exception):
 
 
 class Primary:
-    """All on 127.0.0.1. Its ports are chosen when it is made and stay the same."""
+    """All on 127.0.0.1. Its ports are chosen when it is made and are its own until `kill`."""
 
     def __init__(self, workdir: Path, launcher: Launcher, processes: Processes, shape: Shape) -> None:
         self.workdir = workdir
         self.shape = shape
-        self.ports = Ports(*daemons.free_ports(MASTER_HOST, 7))
+        self._held = daemons.hold_ports(MASTER_HOST, 7)
+        self.ports = Ports(*map(daemons.port_of, self._held))
         self.conf_folder = workdir / "conf" / "primary"
         self._launcher = launcher
         self._processes = processes
@@ -70,8 +71,10 @@ class Primary:
         self._await_resource_manager(time.monotonic() + timeout_s)
 
     def kill(self) -> None:
+        """Afterwards none of them runs, and their ports are anybody's."""
         for process in self.daemons.values():
             self._processes.kill(process)
+        daemons.release(self._held)
 
     def sites(self, own: Mapping[str, str] | None = None) -> dict[str, Mapping[str, str]]:
         """The files of a HADOOP_CONF_DIR; `own` goes into yarn-site."""

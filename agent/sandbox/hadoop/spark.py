@@ -111,4 +111,6 @@ class SparkOnYarn:
             **conf.DECOMMISSION,
             "spark.yarn.jars": f"local:{self.spark.path}/jars/*",
             "spark.shuffle.service.enabled": str(self.shuffle_service).lower(),
+            # The sandbox's service refuses an application without a secret; on YARN Spark makes one for each.
+            "spark.authenticate": str(self.shuffle_service).lower(),
         }
