@@ -38,8 +38,9 @@ def main(argv: list[str]) -> int:
         for fault in error.faults:
             log.event(logging.ERROR, "settings.refused", file=str(path), path=fault.path, fault=fault.text)
         return EX_SETTINGS
-    limits = settings.supervisor
-    os.write(beats, f"{limits.unresponsive_s} {limits.restart_delay_s} {limits.stop_timeout_s}\n".encode())
+    limits, kept = settings.supervisor, settings.log.path or ""
+    greeting = f"{limits.unresponsive_s} {limits.restart_delay_s} {limits.stop_timeout_s} {kept}\n"
+    os.write(beats, greeting.encode())
     loops = Loops()
     try:
         app.start(loops)

@@ -5,12 +5,13 @@ A port that answers no longer is far worse for Spark than a closed one: with the
 cannot watch over this, because it stops together with its process. Hence a process of its own, which imports
 only a few modules of the standard library and stays at about 10 MB.
 
-The child writes to a pipe: first one line, `unresponsive_s restart_delay_s stop_timeout_s`, once its settings
-are read, then a byte each time it has made sure that all its loops still turn.
+The child writes to a pipe: first one line, `unresponsive_s restart_delay_s stop_timeout_s` and the path of its log
+file if it has one, once its settings are read, then a byte each time it has made sure that all its loops still turn.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import signal
@@ -37,6 +38,7 @@ class Supervisor:
         self._unresponsive_s = START_LIMIT_S
         self._restart_delay_s = 5.0
         self._stop_timeout_s = 20.0
+        self._log = b""
 
     def run(self) -> int:
         """Keep the child running until asked to stop. Returns the exit code for this process."""
@@ -54,9 +56,9 @@ class Supervisor:
                 return code
             deaths.append(time.monotonic())
             if len(deaths) == MAX_DEATHS and deaths[-1] - deaths[0] < DEATHS_WITHIN_S:
-                _say(f"agent.gave_up deaths={MAX_DEATHS} within_s={deaths[-1] - deaths[0]:.0f}")
+                self._say(f"agent.gave_up deaths={MAX_DEATHS} within_s={deaths[-1] - deaths[0]:.0f}")
                 return 1
-            _say(f"agent.died code={code} restart_in_s={self._restart_delay_s:g}")
+            self._say(f"agent.died code={code} restart_in_s={self._restart_delay_s:g}")
             if self._stopped_in_pause(self._restart_delay_s):
                 return 0
 
@@ -96,7 +98,7 @@ class Supervisor:
             deadline = heard_at + self._unresponsive_s if stop_by is None else stop_by
             if now >= deadline:
                 os.kill(self._pid, signal.SIGKILL)
-                _say(f"agent.unresponsive silent_s={now - heard_at:.1f} action=killed")
+                self._say(f"agent.unresponsive silent_s={now - heard_at:.1f} action=killed")
                 return
             # a short wait, so that a stop which arrives between the check and the wait is seen soon
             ready, _, _ = select.select([beats], [], [], min(0.5, deadline - now))
@@ -110,8 +112,26 @@ class Supervisor:
                 greeting += data
                 greeted = b"\n" in greeting
                 if greeted:
-                    limits = [float(part) for part in greeting.split(b"\n")[0].split()]
-                    self._unresponsive_s, self._restart_delay_s, self._stop_timeout_s = limits
+                    self._learn(greeting.split(b"\n")[0])
+
+    def _learn(self, greeting: bytes) -> None:
+        *limits, self._log = (*greeting.split(b" ", 3), b"")[:4]
+        self._unresponsive_s, self._restart_delay_s, self._stop_timeout_s = map(float, limits)
+
+    def _say(self, text: str) -> None:
+        """On standard error and in the agent's log, which the agent rotates. Never raises, and never waits for anybody
+        who reads: a pipe that nobody reads must not keep a frozen child alive."""
+        line = f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime())}.000Z WARNING supervisor.{text}\n".encode()
+        with contextlib.suppress(OSError):
+            if select.select([], [2], [], 0)[1]:
+                os.write(2, line)
+        if self._log:
+            with contextlib.suppress(OSError):
+                kept = os.open(self._log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK, 0o644)
+                try:
+                    os.write(kept, line)
+                finally:
+                    os.close(kept)
 
     def _stopped_in_pause(self, seconds: float) -> bool:
         """Wait so long, or until asked to stop; returns whether that was it."""
@@ -119,16 +139,6 @@ class Supervisor:
         while not self._stopping and (left := end - time.monotonic()) > 0:
             time.sleep(min(0.2, left))
         return self._stopping
-
-
-def _say(text: str) -> None:
-    """Never waits and never raises: a pipe that nobody reads must not keep a frozen child alive."""
-    at = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime())
-    try:
-        if select.select([], [2], [], 0)[1]:
-            os.write(2, f"{at}.000Z WARNING supervisor.{text}\n".encode())
-    except OSError:
-        return
 
 
 def main(argv: list[str]) -> int:

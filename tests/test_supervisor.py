@@ -23,7 +23,7 @@ log, beats = sys.argv[1], int(sys.argv[2])
 with open(log, "a") as file:
     file.write(f"{os.getpid()}\\n")
 lives = len(open(log).read().split())
-os.write(beats, b"1.0 0.1 2.0\\n")
+os.write(beats, b"1.0 0.1 2.0 " + os.fsencode(log + " and agent.log") + b"\\n")
 """
 
 Start = Callable[[str], subprocess.Popen[bytes]]
@@ -185,3 +185,9 @@ def test_a_stop_takes_as_long_as_it_may_not_as_long_as_a_silence_may(start: Star
     supervisor.send_signal(signal.SIGTERM)
     assert supervisor.wait(PATIENCE_S) == 0
     assert Path(f"{pids}.stopped").exists()
+
+
+def test_what_the_supervisor_says_is_in_the_agents_log_too(start: Start, pids: Path) -> None:
+    assert start("sys.exit(3)").wait(PATIENCE_S) == 1
+    said = Path(f"{pids} and agent.log").read_text().splitlines()
+    assert [line.split()[2] for line in said] == ["supervisor.agent.died"] * 4 + ["supervisor.agent.gave_up"]
