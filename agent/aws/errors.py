@@ -117,6 +117,11 @@ def is_denied(error: BotoCoreError | ClientError) -> bool:
     return isinstance(error, ClientError) and code(error) in DENIED
 
 
+def is_not_found(error: BotoCoreError | ClientError) -> bool:
+    """Whether what the request names does not exist; EMR has another word for that."""
+    return isinstance(error, ClientError) and code(error) in {"NotFound", "NotFoundException"}
+
+
 def is_refused(error: BotoCoreError | ClientError) -> bool:
     """Whether the service looked at the request of somebody whom it let in, and did not take it for what it asks."""
     if not isinstance(error, ClientError) or not 400 <= status(error) < 500:

@@ -2,7 +2,7 @@
 
 What only reads is asked for as the agent does. EMR has no dry run: a resize is tried on a fleet (group) whose id cannot
 exist, an addition with a second primary of an instance type that does not exist. PutMetricData is sent one value with
-two counts, Publish an empty message. AWS judges the right first and then refuses the request: a refusal for any other
+two counts, Publish an empty message under too long a subject. AWS judges the right first and then refuses the request: a refusal for any other
 reason than a missing right is the good answer. Nothing of the kind is safe for TerminateJobFlows: with this cluster's
 id it would end it, and with another's the policy's tag condition does not hold. It is never called here.
 """
@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from agent.aws.errors import AWS_ERRORS, is_denied, is_refused, reason
+from agent.aws.errors import AWS_ERRORS, is_denied, is_not_found, is_refused, reason
 from agent.aws.rights import LEVELS, RIGHTS, TAG, Right, advice
 from agent.doctor.findings import Finding, fail, ok, skip, warn
 from agent.domain.rights import Capability
@@ -69,7 +69,7 @@ def _two_counts(settings: Settings, _: str) -> Mapping[str, Any]:
 
 
 def _no_message(settings: Settings, _: str) -> Mapping[str, Any]:
-    return {"TopicArn": settings.idle.notice_topic_arn or "", "Message": ""}
+    return {"TopicArn": settings.idle.notice_topic_arn or "", "Subject": "x" * 101, "Message": ""}
 
 
 ATTEMPTS: Mapping[str, Attempt] = {
@@ -105,6 +105,8 @@ def attempted(right: Right, settings: Settings, clients: Clients, cluster_id: st
         if is_denied(error):
             bad = warn if right.capability is Capability.DIAGNOSE else fail
             return bad("denied", advice(right.operation, str(error)))
+        if is_not_found(error):
+            return fail("what it names does not exist", f"correct the settings: {error}")
         if is_refused(error):
             return ok("allowed (refused for what it asked, as meant)")
         return warn(f"not known: {reason(error)}", "see the endpoint and the credentials; run it again when throttled")

@@ -31,7 +31,7 @@ LATE_TURNS = 6
 def checks(ground: Ground, settings: Settings, clock: Callable[[], float]) -> tuple[Check, ...]:
     return (
         Check("node", lambda: node(ground)),
-        Check("agent process", process),
+        Check("agent process", lambda: process(ground)),
         Check("listener", lambda: listener(settings)),
         Check("last turn", lambda: last_turn(settings, ground.at(settings.journal.path), clock())),
         Check("spark sink", lambda: spark_sink(ground, settings)),
@@ -56,12 +56,16 @@ def node(ground: Ground) -> Finding:
     return ok(seen)
 
 
-def process() -> Finding:
+def process(ground: Ground) -> Finding:
     """The supervisor and its child, by their command lines."""
     lines = {one.pid: one.info["cmdline"] or [] for one in psutil.process_iter(["cmdline"])}
-    parents = sorted(pid for pid, line in lines.items() if "agent.supervisor" in line)
-    children = sorted(pid for pid, line in lines.items() if "agent.process" in line)
-    if not parents and not children:
+    running = {pid: line for pid, line in lines.items() if "agent.supervisor" in line or "agent.process" in line}
+    mine = {pid: line for pid, line in running.items() if str(ground.path) in line}
+    parents = sorted(pid for pid, line in mine.items() if "agent.supervisor" in line)
+    children = sorted(mine.keys() - set(parents))
+    if not mine and running:
+        return warn(f"only with other settings than {ground.path}", "name the agent's own settings with --config")
+    if not mine:
         return fail("not seen", "systemctl status tidemark; journalctl -u tidemark; as root, if you are not")
     if len(parents) > 1:
         return warn(f"{len(parents)} supervisors: {parents}", "one agent a node: stop the others")
