@@ -2,9 +2,10 @@
 
 What only reads is asked for as the agent does. EMR has no dry run: a resize is tried on a fleet (group) whose id cannot
 exist, an addition with a second primary of an instance type that does not exist. PutMetricData is sent one value with
-two counts, Publish an empty message under too long a subject. AWS judges the right first and then refuses the request: a refusal for any other
-reason than a missing right is the good answer. Nothing of the kind is safe for TerminateJobFlows: with this cluster's
-id it would end it, and with another's the policy's tag condition does not hold. It is never called here.
+two counts, Publish an empty message under too long a subject. AWS judges the right first and then refuses the request:
+a refusal for any other reason than a missing right is the good answer. Nothing of the kind is safe for
+TerminateJobFlows: with this cluster's id it would end it, and for another's the policy's tag condition does not hold.
+It is never called here.
 """
 
 from __future__ import annotations
