@@ -38,7 +38,7 @@ bench: $(READY) ## measure speed and footprint beside peers (see benchmarks/)
 
 lock: $(READY) ## resolve the dependencies again and lock them
 	@for f in "pyproject.toml --extra sandbox --group dev --constraint requirements/dev.in:dev" \
-		"requirements/spark4.in:spark4" "requirements/java.in:java"; do \
+		"requirements/spark4.in:spark4" "requirements/java.in:java" "requirements/awscli.in:awscli"; do \
 		$(BIN)/uv pip compile $${f%%:*} -o requirements/$${f##*:}.txt --universal --python-version 3.11 \
 			--generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate -q || exit 1; done
 	@# for the node and not for every platform: the same versions as above, and no marker that a builder would evaluate
