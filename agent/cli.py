@@ -172,7 +172,13 @@ def replay(journal: Path, path: Path, everything: bool) -> None:
     type=click.Choice(["sink", "spot", "job-end"]),
     help="Take one part away and see the demo fail at the stage that needs it.",
 )
-def demo(folder: Path | None, cluster: str, without: str | None) -> None:
+@click.option(
+    "--shuffle-service",
+    is_flag=True,
+    help="On YARN: Spark's external shuffle service in the NodeManagers, if Maven brings it. It listens on all "
+    "interfaces, which is why it is off by default.",
+)
+def demo(folder: Path | None, cluster: str, without: str | None, shuffle_service: bool) -> None:
     """Watch the whole loop on this machine: a real Spark, a sandbox of EMR, and the agent as you would run it.
 
     It takes about two minutes and ends when the idle cluster has been terminated. Every stage counts only as seen
@@ -188,12 +194,15 @@ def demo(folder: Path | None, cluster: str, without: str | None) -> None:
         from agent.sandbox.demo.plan import Plan
     except ModuleNotFoundError as error:
         raise click.ClickException(f"{error}; the demo needs: pip install 'tidemark[sandbox]'") from error
+    if shuffle_service and cluster != "yarn":
+        raise click.UsageError("--shuffle-service is of NodeManagers: it needs --cluster yarn")
     plan, stand = (Plan(), ground.standalone) if cluster == "standalone" else (yarn_ground.PLAN, yarn_ground.yarn)
     plan = dataclasses.replace(
         plan,
         sink=without != "sink",
         spot_supply=0 if without == "spot" else None,
         job_ends=without != "job-end",
+        shuffle_service=shuffle_service,
     )
     target = (folder or Path(time.strftime("demo-report-%Y%m%d-%H%M%S"))).resolve()
     console = Console(highlight=False)

@@ -85,3 +85,9 @@ def test_replay_with_the_same_settings_differs_nowhere_and_with_others_says_wher
     other = tidemark("replay", journal, "--config", good)
     assert other.exit_code == 0
     assert "0 would differ" not in other.output
+
+
+def test_a_shuffle_service_without_node_managers_is_a_usage_error() -> None:
+    said = tidemark("demo", "--shuffle-service")
+    assert said.exit_code == 2
+    assert "--cluster yarn" in said.output

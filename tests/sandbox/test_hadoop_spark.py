@@ -83,11 +83,24 @@ class Job:
 
 
 @pytest.fixture
-def cluster(hadoop_jars: HadoopJars, java_home: Java, spark_home: SparkHome, tmp_path: Path) -> Iterator[HadoopCluster]:
+def cluster(hadoop_jars: HadoopJars, java_home: Java, tmp_path: Path) -> Iterator[HadoopCluster]:
     shape = Shape(lost_after_s=8.0)
     with HadoopCluster(
-        tmp_path, jars=hadoop_jars, java=java_home, spark=spark_home, shape=shape, memory_mb_per_unit=UNIT_MB
+        tmp_path, jars=hadoop_jars, java=java_home, shape=shape, memory_mb_per_unit=UNIT_MB
     ) as running_cluster:
+        yield running_cluster
+
+
+@pytest.fixture
+def serving_cluster(
+    hadoop_jars: HadoopJars, java_home: Java, spark_home: SparkHome, tmp_path: Path
+) -> Iterator[HadoopCluster]:
+    """Its NodeManagers run the external shuffle service."""
+    with HadoopCluster(
+        tmp_path, jars=hadoop_jars, java=java_home, spark=spark_home, memory_mb_per_unit=UNIT_MB
+    ) as running_cluster:
+        if not running_cluster.has_shuffle_service:
+            pytest.skip(f"`mvn` brings no shuffle service for Spark {spark_home.version}")
         yield running_cluster
 
 
@@ -136,9 +149,10 @@ def test_no_result_is_lost_when_one_node_is_drained_and_another_disappears(
 
 
 def test_a_job_with_the_shuffle_service_in_cluster_mode_is_drained_too(
-    cluster: HadoopCluster, spark_home: SparkHome
+    serving_cluster: HadoopCluster, spark_home: SparkHome
 ) -> None:
-    """Each executor registers with the service of its own node, and the driver is in a container."""
+    """Each executor registers with the service of its own node, by a secret; the driver is in a container."""
+    cluster = serving_cluster
     core = cluster.add_node(2, core=True)
     nodes_up(cluster, core)
     spark = SparkOnYarn(cluster, spark=spark_home, settings=SETTINGS, shuffle_service=True)
@@ -147,10 +161,9 @@ def test_a_job_with_the_shuffle_service_in_cluster_mode_is_drained_too(
     wait_for(lambda: containers(cluster, core) == 2, "driver and first executor are on the core node", 120)
     drained = cluster.add_node()
     wait_for(lambda: job.has_work("1", "2"), "both executors have finished tasks", 150)
-    if cluster.has_shuffle_service:
-        ports = set(re.findall(r"external shuffle service port = (\d+)", job.log()))
-        started = set(re.findall(r"Started YARN shuffle service for Spark on port (\d+)", _node_logs(cluster)))
-        assert len(ports) == 2 and ports == started
+    ports = set(re.findall(r"external shuffle service port = (\d+)", job.log()))
+    started = re.findall(r"shuffle service for Spark on port (\d+)\. Authentication is (\w+)", _node_logs(cluster))
+    assert len(ports) == 2 and {(port, "enabled") for port in ports} == set(started)
     cluster.decommission(drained, timeout_s=200)
     wait_for(lambda: drained.gone, "the node is drained and ended", 120)
     assert job.failures() == []

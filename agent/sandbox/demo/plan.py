@@ -71,6 +71,8 @@ class Plan:
     sink: bool = True
     """Whether the application's metrics.properties has the sink of the agent."""
     job_ends: bool = True
+    shuffle_service: bool = False
+    """Whether NodeManagers run Spark's external shuffle service, if its jar could be had."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

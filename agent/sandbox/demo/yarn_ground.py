@@ -17,6 +17,7 @@ from agent.sandbox.hadoop.primary import HadoopFailed
 from agent.sandbox.hadoop.spark import SparkOnYarn
 from agent.sandbox.nodes import NodeHost
 from agent.sandbox.spark.conf import MetricsSink
+from agent.sandbox.spark.home import SparkHome
 from agent.settings import HadoopSettings, RestSettings, SourcesSettings
 
 CANNOT_STAND: tuple[type[Exception], ...] = (HadoopMissing, HadoopFailed)
@@ -36,7 +37,8 @@ class Yarn:
     def described(self) -> str:
         return (
             f"Spark {self.spark.spark.version}, Hadoop {self.cluster.jars.version}, Java {self.cluster.java.version}: "
-            f"ResourceManager {self.cluster.resource_manager_url}, NameNode {self.cluster.name_node_url}"
+            f"ResourceManager {self.cluster.resource_manager_url}, NameNode {self.cluster.name_node_url}, "
+            f"shuffle {'service' if self.spark.shuffle_service else 'tracking'}"
         )
 
     @property
@@ -67,6 +69,8 @@ class Yarn:
 @contextmanager
 def yarn(plan: Plan, folder: Path, sink: MetricsSink | None) -> Iterator[Ground]:
     """A YARN whose NodeManagers are the instances. Raises one of CANNOT_STAND, or of those of the standalone ground."""
-    with HadoopCluster(folder / "hadoop", memory_mb_per_unit=plan.unit_memory_mb) as cluster:
-        spark = SparkOnYarn(cluster, sink=sink)
+    home = SparkHome.installed()
+    served = home if plan.shuffle_service else None
+    with HadoopCluster(folder / "hadoop", spark=served, memory_mb_per_unit=plan.unit_memory_mb) as cluster:
+        spark = SparkOnYarn(cluster, spark=home, sink=sink, shuffle_service=plan.shuffle_service)
         yield Yarn(cluster, spark, HadoopNodes(cluster, drain_timeout_s=plan.drain_timeout_s))
