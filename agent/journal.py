@@ -171,8 +171,9 @@ def decision_to_json(decision: Decision) -> dict[str, Any]:
             return {"says": "hold", "because": because}
         case Terminate():
             return {"says": "terminate", "because": because}
-        case Resize(current, target, _, rule):
-            return {"says": "resize", "current": current, "target": target, "rule": rule, "because": because}
+        case Resize(current, target, _, rule, on_demand):
+            told = {"says": "resize", "current": current, "target": target, "rule": rule, "because": because}
+            return told if on_demand is None else {**told, "on_demand": on_demand}
 
 
 def decision_from_json(found: Mapping[str, Any]) -> Decision:
@@ -184,9 +185,13 @@ def decision_from_json(found: Mapping[str, Any]) -> Decision:
         case "terminate":
             return Terminate(because)
         case "resize":
-            rule = found["rule"]
+            rule, on_demand = found["rule"], found.get("on_demand")
             return Resize(
-                int(found["current"]), int(found["target"]), because, rule=None if rule is None else str(rule)
+                int(found["current"]),
+                int(found["target"]),
+                because,
+                rule=None if rule is None else str(rule),
+                on_demand=None if on_demand is None else int(on_demand),
             )
         case other:
             raise ValueError(f"{other!r} is no decision")

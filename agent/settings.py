@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from agent.domain.signals import Statistic
 from agent.settings_base import Count, Model, Seconds, Units
-from agent.settings_policy import DataprocSettings, DemandSettings, PolicyKind
+from agent.settings_policy import SHORTAGE, DataprocSettings, DemandSettings, PolicyKind, ShortageSettings
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 
@@ -313,6 +313,7 @@ class PolicySettings(Model):
         "writes it. A hard deadline holds all the same.",
     )
     guards: GuardSettings = GuardSettings()
+    shortage: ShortageSettings = ShortageSettings()
     dataproc: DataprocSettings = DataprocSettings()
     demand: DemandSettings = DemandSettings()
     rules: tuple[Rule, ...] = DEFAULT_RULES
@@ -327,7 +328,7 @@ class PolicySettings(Model):
         names = [rule.name for rule in self.rules]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"rule names must be unique: {', '.join(twice)}")
-        if taken := sorted(set(names) & set(PolicyKind)):
+        if taken := sorted(set(names) & {*PolicyKind, SHORTAGE}):
             raise ValueError(f"a rule may not have a policy's name: {', '.join(taken)}")
         return self
 

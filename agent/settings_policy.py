@@ -18,6 +18,25 @@ class PolicyKind(StrEnum):
     DEMAND = "demand"
 
 
+SHORTAGE = "shortage"
+"""The name of the policy that answers what the spot market does not fill."""
+
+
+class ShortageSettings(Model):
+    """What is done about an order that the spot market does not fill in `fleet.resize_timeout_minutes`."""
+
+    on_demand_percent: Annotated[float, Field(ge=0, le=100)] = Field(
+        0.0, description="Share of what is still of use then that is bought on demand instead (instance fleets)."
+    )
+    cancel_after_s: Seconds = Field(
+        60.0, description="What nobody has needed for so long of what is still to come is cancelled."
+    )
+    remember_s: Seconds = Field(
+        180.0, description="So long nothing more is asked of the spot market; doubled with each shortage in a row."
+    )
+    remember_max_s: Seconds = Field(3600.0, description="Never for longer than this.")
+
+
 class DataprocSettings(Model):
     """The pending-memory formula that Google publishes for Dataproc."""
 

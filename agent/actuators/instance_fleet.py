@@ -59,7 +59,7 @@ class InstanceFleets:
             return outcome(error)
 
     def _modify(self, now: Mapping[str, Any], decision: Resize) -> Result:
-        on_demand, spot = self._targets(now, decision.target)
+        on_demand, spot = self._targets(now, decision)
         if (on_demand, spot) == (now["TargetOnDemandCapacity"], now["TargetSpotCapacity"]):
             kept = "spot" if self._settings.on_demand else "on-demand"
             return refused(f"nothing to change: the rest of the target is {kept} capacity, which is left alone")
@@ -67,7 +67,7 @@ class InstanceFleets:
             "InstanceFleetId": now["Id"],
             "TargetOnDemandCapacity": on_demand,
             "TargetSpotCapacity": spot,
-            "ResizeSpecifications": self._specifications(),
+            "ResizeSpecifications": self._specifications(both=decision.on_demand is not None),
         }
         ask(
             "ModifyInstanceFleet",
@@ -77,8 +77,12 @@ class InstanceFleets:
         )
         return Result(Outcome.APPLIED, f"{now['Id']}: on-demand {on_demand}, spot {spot}")
 
-    def _targets(self, now: Mapping[str, Any], target: int) -> tuple[int, int]:
-        """On-demand and spot. The market that we do not buy on keeps its own, so the sum may stay above `target`."""
+    def _targets(self, now: Mapping[str, Any], decision: Resize) -> tuple[int, int]:
+        """On-demand and spot. Unless the decision says how much is on demand, the market that we do not buy on keeps
+        its own, so the sum may stay above the target."""
+        target = decision.target
+        if decision.on_demand is not None:
+            return min(decision.on_demand, target), max(0, target - decision.on_demand)
         if self._settings.on_demand:
             spot = int(now["TargetSpotCapacity"])
             return max(0, target - spot), spot
@@ -108,9 +112,10 @@ class InstanceFleets:
         )
         return Result(Outcome.APPLIED, f"{answer['InstanceFleetId']}: added with on-demand {on_demand}, spot {spot}")
 
-    def _specifications(self) -> Mapping[str, Any]:
+    def _specifications(self, *, both: bool = False) -> Mapping[str, Any]:
         market = "OnDemandResizeSpecification" if self._settings.on_demand else "SpotResizeSpecification"
-        return {market: {"TimeoutDurationMinutes": self._settings.resize_timeout_minutes}}
+        markets = ("OnDemandResizeSpecification", "SpotResizeSpecification") if both else (market,)
+        return {market: {"TimeoutDurationMinutes": self._settings.resize_timeout_minutes} for market in markets}
 
     def _describe(self) -> Mapping[str, Any] | None:
         """The cluster's one task fleet, in EMR's words; None when it has none."""

@@ -34,7 +34,9 @@ class Resize:
     target: int
     because: Because
     rule: str | None = None
-    """The rule that asked, for its cooldown."""
+    """The rule or policy that asked, for its cooldown."""
+    on_demand: int | None = None
+    """Of the target, units on demand; None where the market that is not bought on keeps what it has."""
 
     def __post_init__(self) -> None:
         if self.target == self.current or self.target < 0:

@@ -40,6 +40,22 @@ class MemoryBalance:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Shortage:
+    """What is remembered of orders that the spot market did not fill."""
+
+    short_since: float | None = None
+    """Since when fewer units were there than asked for, without a break."""
+    undemanded_since: float | None = None
+    """Since when what waits could not use all of what is still to come, without a break."""
+    began: float | None = None
+    """When the last shortage was answered; None once an order has been filled since."""
+    times: int = 0
+    """Shortages in a row."""
+    moved_units: int = 0
+    """On-demand units that were bought in the place of spot."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class History:
     """What earlier turns left behind. A fresh one, as after a restart, means caution: as in cooldown, no end."""
 
@@ -71,6 +87,8 @@ class History:
     """By host: since when it has held shuffle files and no container, without a break."""
     memory_death_at: float | None = None
     """When an executor was last seen to have died of memory."""
+    leads_since: float | None = None
+    """Since when this agent has been the one to act, of several; None with one alone, and while another does."""
     manager_answered_at: float | None = None
     """When the cluster manager first answered: the grace period starts here."""
     idle_since: float | None = None
@@ -89,6 +107,7 @@ class History:
     """Running means of executor slots: `pending`, `free`. Empty where the load is not known."""
     balance: MemoryBalance | None = None
     """The window that the pending-memory formula averages over; None while the fleet moves."""
+    shortage: Shortage = Shortage()
     notified_of: float | None = None
     """The `idle_since` or deadline for which the notice of coming termination went out."""
     notified_at: float | None = None

@@ -11,9 +11,9 @@ from types import MappingProxyType
 
 from agent.domain.decisions import Decision
 from agent.domain.observation import Observation
-from agent.policy import dataproc, deadline, demand, idle, limits, threshold
+from agent.policy import dataproc, deadline, demand, idle, limits, shortage, threshold
 from agent.settings import Settings
-from agent.settings_policy import PolicyKind
+from agent.settings_policy import SHORTAGE, PolicyKind
 
 Policy = Callable[[Observation, Settings], tuple[Decision, ...]]
 
@@ -28,6 +28,7 @@ SCALERS: Mapping[PolicyKind, Policy] = MappingProxyType(
 
 POLICIES: Mapping[str, Policy] = MappingProxyType(
     {
+        SHORTAGE: shortage.decide,
         "limits": limits.decide,
         "idle": idle.decide,
         "deadline": deadline.decide,

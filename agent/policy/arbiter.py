@@ -1,6 +1,6 @@
 """One decision of many proposals, by safety.
 
-    a deadline's end > a rule's scale out, the greatest > a rule that counts towards a scale out
+    a deadline's end > an answer to a shortage > the greatest scale out of a rule > a rule that counts towards one
     > an end for idleness > a scale out to the minimum > a scale in, the gentlest > any other hold
 
 A hold of a rule that has nothing to ask for, or does not see its signal, does not keep another rule from acting:
@@ -12,9 +12,11 @@ rule asks for (the minimum) is no sign of work, and so does not keep an idle clu
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from agent.domain.decisions import Decision, Hold, Reason, Resize, Terminate
 from agent.policy.reasons import Why, own
+from agent.settings_policy import SHORTAGE
 
 
 def choose(proposals: Sequence[Decision]) -> Decision:
@@ -29,8 +31,8 @@ def choose(proposals: Sequence[Decision]) -> Decision:
     match winner:
         case Hold(because):
             return Hold((*because, *others))
-        case Resize(current, target, because, rule):
-            return Resize(current, target, (*because, *others), rule)
+        case Resize(because=because):
+            return replace(winner, because=(*because, *others))
         case Terminate(because):
             return Terminate((*because, *others))
 
@@ -47,7 +49,7 @@ def ends_by_deadline(decision: Decision) -> bool:
 def _weight(decision: Decision) -> tuple[int, int]:
     match decision:
         case Terminate():
-            return (6 if ends_by_deadline(decision) else 3, 0)
+            return (7 if ends_by_deadline(decision) else 3, 0)
         case Resize():
             return (_urgency(decision), decision.target)
         case Hold():
@@ -55,6 +57,8 @@ def _weight(decision: Decision) -> tuple[int, int]:
 
 
 def _urgency(decision: Resize) -> int:
+    if decision.rule == SHORTAGE:
+        return 6
     if not decision.scales_out:
         return 1
     return 2 if decision.rule is None else 5

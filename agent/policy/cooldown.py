@@ -9,15 +9,17 @@ from agent.domain.observation import Observation
 from agent.policy.freshness import scales_out
 from agent.policy.reasons import Why
 from agent.settings import Rule, Settings
+from agent.settings_policy import SHORTAGE
 
 
 def cooled_down(observation: Observation, decision: Decision, settings: Settings) -> Decision:
     """Hold until every cooldown in the decision's direction is over.
 
     A rule's last resize bars its direction, for all rules, for that rule's cooldown; a scale in also waits a
-    cooldown after any scale out, so that what has just come is not taken away before it got work.
+    cooldown after any scale out, so that what has just come is not taken away before it got work. Answers to a
+    shortage take nothing away and have times of their own.
     """
-    if not isinstance(decision, Resize):
+    if not isinstance(decision, Resize) or decision.rule == SHORTAGE:
         return decision
     barred = max(_bars(observation, decision, settings), default=None)
     if barred is None or barred[0] <= observation.at:

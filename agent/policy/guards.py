@@ -10,13 +10,15 @@ from collections.abc import Callable, Sequence
 from agent.domain.decisions import Decision, Hold, Reason, Resize, Terminate
 from agent.domain.observation import Observation
 from agent.domain.rights import Capability
-from agent.policy import busy, limits, queue, settling, vetoes, work
+from agent.policy import busy, limits, queue, settling, shortage, vetoes, work
 from agent.policy.arbiter import ends_by_deadline
 from agent.policy.cooldown import cooled_down
 from agent.policy.ending import noticed
 from agent.policy.freshness import Fresh, blindness, look, stale
+from agent.policy.heard import heard
 from agent.policy.reasons import Why
 from agent.settings import Settings
+from agent.settings_policy import SHORTAGE
 
 Guard = Callable[[Observation, Decision, Settings], Decision]
 
@@ -105,6 +107,9 @@ def settled(observation: Observation, decision: Decision, settings: Settings) ->
     if not isinstance(decision, Resize) or fleet is None:
         return decision
     fault = settling.state_fault(fleet)
+    if decision.rule == SHORTAGE and fault is None:
+        # it answers what is in flight, and has seen to it that the fleet was read since
+        return decision
     fault = fault or settling.in_flight(fleet, observation.history, observation.at, settings.fleet)
     return decision if fault is None else decision.withheld(fault)
 
@@ -139,7 +144,7 @@ def not_paused(observation: Observation, decision: Decision, _: Settings) -> Dec
 
 def own_signal_fresh(observation: Observation, decision: Decision, settings: Settings) -> Decision:
     """Policies without rules look at the cluster manager's answer: `not_blind` sees to that."""
-    if not isinstance(decision, Resize) or decision.rule is None or decision.rule == settings.policy.kind:
+    if not isinstance(decision, Resize) or decision.rule in {None, SHORTAGE, settings.policy.kind}:
         return decision
     rule = next((rule for rule in settings.policy.rules if rule.name == decision.rule), None)
     if rule is None:
@@ -153,7 +158,7 @@ def not_blind(observation: Observation, decision: Decision, settings: Settings) 
     blind = blindness(observation, settings.policy.max_signal_age_s)
     if isinstance(decision, Hold) or blind is None:
         return decision
-    by_rule = isinstance(decision, Resize) and decision.rule not in {None, settings.policy.kind}
+    by_rule = isinstance(decision, Resize) and decision.rule not in {None, SHORTAGE, settings.policy.kind}
     if by_rule and isinstance(decision, Resize) and decision.scales_out:
         return decision
     return decision.withheld(Reason(Why.BLIND, blind))
@@ -161,7 +166,9 @@ def not_blind(observation: Observation, decision: Decision, settings: Settings) 
 
 def no_memory_deaths(observation: Observation, decision: Decision, settings: Settings) -> Decision:
     died, hold_s = observation.history.memory_death_at, settings.policy.memory_death_hold_s
-    if not isinstance(decision, Resize) or decision.scales_out or died is None or observation.at - died >= hold_s:
+    if not isinstance(decision, Resize) or not shortage.takes_away(observation, decision):
+        return decision
+    if died is None or observation.at - died >= hold_s:
         return decision
     text = f"an executor died of memory {observation.at - died:.0f} s ago; nothing is scaled in for {hold_s:g} s"
     return decision.withheld(Reason(Why.MEMORY_DEATHS, text))
@@ -216,12 +223,15 @@ GUARDS: tuple[Guard, ...] = (
     own_signal_fresh,  # a rule without its signal asks for nothing
     not_blind,  # without the cluster manager nobody knows what would be taken away
     queue.useful,  # capacity that the waiting work is not allowed to use is bought in vain
+    shortage.not_remembered,  # what spot has just refused it will refuse again; may buy a part on demand instead
     history_begun,  # what has just begun has not seen enough to take anything away
+    heard,  # after a failover the applications that run report elsewhere: their silence is no relief either
     no_memory_deaths,  # an executor that is gone frees memory: that is saturation, not relief
     vetoes.kept_capacity,  # what was just taken or has just come says nothing yet
     vetoes.not_vetoed,  # what goes on beside the containers: transfers, a heap that is full
     cooled_down,  # after those that do not depend on time, so that their reasons are heard
     work.kept,  # may raise a scale in's target: stands before the limits, which have the last word
+    shortage.moved_back_first,  # the dearer units go first; changes no target
     limits.within,  # last of those that change a target: nothing after it may move it out again
     unprotected,  # ends from here on; protection is somebody's explicit will, so it is named first
     evidently_idle,  # every probe, judged again now

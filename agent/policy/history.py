@@ -9,7 +9,7 @@ from agent.domain.decisions import Decision, Hold, Outcome, Resize, Result, Term
 from agent.domain.fleets import Fleet
 from agent.domain.observation import History, Observation
 from agent.domain.signals import Signal
-from agent.policy import measured, queue, unused, vetoes, work
+from agent.policy import heard, measured, queue, shortage, unused, vetoes, work
 from agent.policy.busy import busy
 from agent.policy.freshness import Fresh, breaches, look
 from agent.settings import PolicySettings, Settings
@@ -38,10 +38,12 @@ def advance(seen: Observation, settings: Settings) -> History:
         capacity_arrived_at=arrived_at,
         vetoed_since=dict(vetoes.standing(carried, settings)),
         shuffle_since=work.shuffle_since(carried, settings),
+        shortage=shortage.advance(before, carried, settings),
         breaching_since=dict(_breaching(carried, settings.policy)),
         unsettled_since=_unsettled_since(seen.fleet, before, seen.at),
         memory_death_at=seen.at if _death_seen(seen.signals) else before.memory_death_at,
         manager_answered_at=answered,
+        leads_since=heard.leads_since(carried),
         unused_since=unused.advance(carried, settings),
         queue_limited_since=queue.limited_since(carried, settings),
     )
@@ -86,6 +88,7 @@ def _resized(history: History, decision: Resize, outcome: Outcome, observation: 
     # the fleet that was read for this resize may bear a later time than the turn, and yet knows nothing of it
     read_at = observation.fleet.at if observation.fleet is not None else at
     sent = max(at, read_at)
+    history = replace(history, shortage=shortage.record(history, decision, observation))
     return replace(history, resize_sent_at=sent, growth_sent_at=sent if decision.scales_out else None)
 
 
@@ -106,6 +109,7 @@ def _void(history: History) -> History:
         balance=None,
         vetoed_since={},
         shuffle_since={},
+        shortage=replace(history.shortage, short_since=None, undemanded_since=None),
     )
 
 
@@ -125,9 +129,11 @@ def _not_ahead(history: History, seen: Observation) -> History:
         memory_death_at=_earlier(history.memory_death_at, at),
         capacity_lost_at=_earlier(history.capacity_lost_at, at),
         capacity_arrived_at=_earlier(history.capacity_arrived_at, at),
+        leads_since=_earlier(history.leads_since, at),
         manager_answered_at=_earlier(history.manager_answered_at, at),
         notified_at=_earlier(history.notified_at, at),
         terminate_sent_at=_earlier(history.terminate_sent_at, at),
+        shortage=replace(history.shortage, began=_earlier(history.shortage.began, at)),
     )
 
 

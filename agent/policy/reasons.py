@@ -46,6 +46,7 @@ class Why(StrEnum):
     CLUSTER_UNKNOWN = "cluster-unknown"
     FOREIGN_SCALER = "foreign-scaler"
     NOT_LEADER = "not-leader"
+    UNHEARD = "unheard"
     PAUSED = "paused"
     ENDING = "termination-in-progress"
     NOT_RESIZABLE = "cluster-not-resizable"
@@ -68,6 +69,9 @@ class Why(StrEnum):
     RUNNING_WORK = "running-work"
     APPLICATION_MASTER = "application-master"
     SHUFFLE_HELD = "shuffle-held"
+    # what answers a spot market that does not fill
+    SPOT_SHORTAGE = "spot-shortage"
+    DEMAND_GONE = "demand-gone"
     MINIMUM = "minimum"
     MAXIMUM = "maximum"
     EMPTY_HISTORY = "empty-history"

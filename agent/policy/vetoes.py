@@ -16,6 +16,7 @@ from agent.domain.observation import History, Observation
 from agent.domain.signals import Statistic
 from agent.policy.freshness import stale
 from agent.policy.reasons import Why
+from agent.policy.shortage import takes_away
 from agent.settings import Settings
 
 Veto = Callable[[Observation, Settings], str | None]
@@ -53,7 +54,7 @@ VETOES: Mapping[Why, Veto] = MappingProxyType({Why.HDFS_TRANSFERS: transfers, Wh
 
 def not_vetoed(observation: Observation, decision: Decision, settings: Settings) -> Decision:
     """No scale in while a veto stands that has not stood for too long."""
-    if not isinstance(decision, Resize) or decision.scales_out:
+    if not isinstance(decision, Resize) or not takes_away(observation, decision):
         return decision
     limit_s = settings.policy.guards.max_hold_s
     for code, veto in VETOES.items():
@@ -68,7 +69,7 @@ def not_vetoed(observation: Observation, decision: Decision, settings: Settings)
 
 def kept_capacity(observation: Observation, decision: Decision, settings: Settings) -> Decision:
     """No scale in right after capacity was lost, or has arrived: the one is a shortage already, the other untried."""
-    if not isinstance(decision, Resize) or decision.scales_out:
+    if not isinstance(decision, Resize) or not takes_away(observation, decision):
         return decision
     history, bounds, at = observation.history, settings.policy.guards, observation.at
     lost, arrived = history.capacity_lost_at, history.capacity_arrived_at

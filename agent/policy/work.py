@@ -17,6 +17,7 @@ from agent.domain.readings import ClusterNode, ClusterReading
 from agent.domain.waiting import masters_on_task_nodes
 from agent.policy.freshness import blindness
 from agent.policy.reasons import Why
+from agent.policy.shortage import takes_away
 from agent.settings import Settings
 
 
@@ -60,7 +61,7 @@ class Held:
 
 def kept(observation: Observation, decision: Decision, settings: Settings) -> Decision:
     """A scale in ends at the units of those task nodes that have to stay; unknown work holds it."""
-    if not isinstance(decision, Resize) or decision.scales_out:
+    if not isinstance(decision, Resize) or not takes_away(observation, decision):
         return decision
     held = held_units(observation, settings)
     if isinstance(held, str):
