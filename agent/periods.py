@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agent.aggregate.applications import Places, roll_up_applications
-from agent.aggregate.outgoing import application_datums, datums, reason_datums
+from agent.aggregate.outgoing import application_datums, datums, of_this_agent, reason_datums
 from agent.aggregate.rollup import roll_up
 from agent.aggregate.signals import signals
+from agent.aggregate.silent import unheard
 from agent.aggregate.snapshot import Snapshot
 from agent.aggregate.table import Table
 from agent.domain.datums import Datum
@@ -46,13 +47,17 @@ class Periods:
         self._places = Places()
 
     def close(self, at: float, fleet: Fleet | None, idle: bool | None) -> tuple[Datum, ...]:
-        """The datums of the period that ends now."""
+        """The datums of the period that ends now; beside a ResourceManager that does not lead, only this agent's own.
+        Its deltas go on meanwhile, so that the first period after a failover has only what grew in it."""
         now = self._table.snapshot(at)
         before = self._closed[-1] if self._closed else None
         start = before.at if before is not None else self._began
-        rolled = roll_up(now, before, fleet=fleet, idle=idle)
+        acts = now.cluster is None or now.cluster.leader
+        rolled = roll_up(now, before, fleet=fleet, idle=idle if acts else None)
         by_app, self._places = roll_up_applications(now, before, self._places, self._settings.app_dimensions)
         self._closed.append(now)
+        if not acts:
+            rolled, by_app = of_this_agent(rolled), {}
         return (
             *datums(rolled, at=start, cluster_id=self._cluster_id, cluster_name=self._settings.name),
             *application_datums(by_app, at=start, cluster_id=self._cluster_id),
@@ -64,4 +69,5 @@ class Periods:
         now = self._table.snapshot(at)
         before = self._closed[0] if len(self._closed) == 2 else None
         rolled = roll_up(now, before, fleet=fleet, idle=idle)
-        return Sensed(signals(rolled, now, fleet=fleet), now.cluster, now)
+        reading = None if now.cluster is None else replace(now.cluster, unheard=unheard(now))
+        return Sensed(signals(rolled, now, fleet=fleet), reading, now)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from agent.aggregate.catalogue import BY_NAME
+from agent.aggregate.catalogue import BY_NAME, Over
 from agent.aggregate.rollup import RollUp
 from agent.aggregate.snapshot import Snapshot
 from agent.domain.datums import Datum, Dimensions, Distribution
@@ -28,6 +28,12 @@ def application_datums(rollups: Mapping[str, RollUp], *, at: float, cluster_id: 
         for name, rollup in rollups.items()
         for datum in _under((("ClusterId", cluster_id), ("AppName", name)), rollup, at)
     )
+
+
+def of_this_agent(rollup: RollUp) -> RollUp:
+    """What an agent publishes that does not act, of several: of itself and its node. The cluster's figures are those
+    of the one that acts, or every Sum would be a multiple."""
+    return {name: found for name, found in rollup.items() if BY_NAME[name].over in {Over.AGENT, Over.NODE}}
 
 
 def reason_datums(now: Snapshot, before: Snapshot | None, *, at: float, cluster_id: str) -> tuple[Datum, ...]:

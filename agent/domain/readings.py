@@ -110,6 +110,10 @@ class ClusterReading:
     leader: bool = True
     """False when the answer is not that of an active ResourceManager at the first configured address: another agent,
     beside the active one, is the one to act. A standby that could not name the active one tells no memory at all."""
+    peers: int = 0
+    """ResourceManagers beside the one on this node: each has an agent, and one of them acts."""
+    unheard: tuple[str, ...] | None = None
+    """Ids of running Spark applications of which nothing reports to this agent; None where that is not known."""
     nodes: tuple[ClusterNode, ...] | None = None
     """None where this answer did not tell: not the same as no nodes."""
     applications: tuple[Application, ...] | None = None

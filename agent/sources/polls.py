@@ -29,14 +29,14 @@ def yarn_poll(url: str, other_urls: Sequence[str] = ()) -> Poll:
         standby = standing is not None and not standing.active
         reading = None if standby else _yarn(ask, base)
         if reading is not None:
-            yield reading
+            yield replace(reading, peers=len(others))
             return
         elsewhere = (_yarn(ask, other) for other in others)
         reading = next((found for found in elsewhere if found is not None), None)
         if standing is not None and standby:
             reading = reading or _yarn(ask, base, follow=True) or _nothing_told(standing.at)
         if reading is not None:
-            yield replace(reading, leader=False)
+            yield replace(reading, leader=False, peers=len(others))
 
     return poll
 

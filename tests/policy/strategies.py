@@ -114,6 +114,8 @@ readings = st.builds(
     nodes=st.none() | st.lists(nodes, max_size=6).map(tuple),
     applications=st.none() | st.just(()) | st.lists(applications, max_size=2).map(tuple),
     leader=st.booleans(),
+    peers=st.just(0) | st.integers(0, 2),
+    unheard=st.none() | st.just(()) | st.just(("application_1",)),
     containers_reserved=st.none() | st.integers(0, 1),
 )
 RULE_TIMES = st.dictionaries(st.sampled_from(["out", "in", "heap"]), TIMES)
