@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,12 +19,16 @@ from agent.capabilities import JITTER, RETRY_S, Capabilities
 from agent.domain.decisions import Outcome
 from agent.domain.faults import PermanentFault
 from agent.domain.rights import Capability
+from agent.sandbox.emr import NO_QUOTAS, Delays, SandboxServer
 from agent.settings import AwsSettings
 from agent.sinks.notices import SnsNotifier
 from agent.telemetry import Telemetry
 from tests.actuators.hands import fleet_settings, resize
 from tests.fakes.cloudwatch import FakeCloudWatch
-from tests.sandbox.emr_world import REGION, World, fleets, world
+from tests.running import agent, wait_for
+from tests.sandbox.emr_world import REGION, World, boto, fleets, world
+
+QUICK = Delays(provision_s=0.05, bootstrap_s=0.05, decommission_s=0.05, terminate_s=0.05)
 
 
 class Setting:
@@ -156,6 +161,54 @@ def test_the_wait_differs_from_one_agent_to_the_next() -> None:
     assert min(waits) == RETRY_S * (1 - JITTER)
     assert max(waits) == RETRY_S * (1 + JITTER)
     assert len(waits) == 3
+
+
+ALWAYS_MORE = """
+[[policy.rules]]
+name = "always"
+signal = "NodeCpuPercent"
+comparison = ">="
+bound = 0
+for_s = 0
+cooldown_s = 0
+adjustment_units = 1
+[sources]
+node_period_s = 0.5
+[sinks.cloudwatch]
+enabled = false
+"""
+
+
+def test_a_running_agent_goes_on_says_it_once_and_takes_a_right_up_when_it_comes(tmp_path: Path) -> None:
+    """First nothing of the cluster may be seen, then it may be seen and not resized."""
+    with SandboxServer(delays=QUICK, quotas=NO_QUOTAS, region=REGION) as server:
+        emr = boto("emr", server.endpoint)
+        cluster = emr.run_job_flow(
+            Name="t", ReleaseLabel="emr-7.14.0", JobFlowRole="e", ServiceRole="e", Instances=fleets(spot=1)
+        )["JobFlowId"]
+        wait_for(lambda: emr.describe_cluster(ClusterId=cluster)["Cluster"]["Status"]["State"] == "WAITING", "ready")
+        server.api.deny({"DescribeCluster", "ModifyInstanceFleet"})
+        settings = f'{ALWAYS_MORE}[aws]\nregion = "{REGION}"\nendpoint_url = "{server.endpoint}"\n'
+
+        def quick(text: str) -> str:
+            fleet = "max_capacity_units = 4\npoll_period_s = 0.5\nsettle_poll_period_s = 0.5\n"
+            return text.replace("j-TEST", cluster).replace("max_capacity_units = 4\n", fleet)
+
+        with agent(tmp_path, settings, quick) as running:
+            journal = tmp_path / "journal.jsonl"
+            wait_for(lambda: journal.exists() and "TidemarkObserveCluster" in journal.read_text(), running.log)
+            wait_for(lambda: len(server.api.calls("DescribeCluster")) > 5, "it asks again and again")
+            assert server.api.calls("ModifyInstanceFleet") == ()
+            server.api.deny({"ModifyInstanceFleet"})
+            wait_for(lambda: '"right-missing"' in journal.read_text(), running.log)
+            log = running.log()
+        lost = [line for line in log.splitlines() if "capability.lost" in line]
+        assert [("DescribeCluster" in line, "ModifyInstanceFleet" in line) for line in lost] == [
+            (True, False),
+            (False, True),
+        ]
+        assert "capability.back capability=observe action=elasticmapreduce:DescribeCluster" in log
+        assert [call.error for call in server.api.calls("ModifyInstanceFleet")] == ["AccessDeniedException"]
 
 
 def test_an_operation_that_is_not_in_the_table_is_no_capability() -> None:

@@ -110,7 +110,9 @@ def attempted(right: Right, settings: Settings, clients: Clients, cluster_id: st
             return fail("what it names does not exist", f"correct the settings: {error}")
         if is_refused(error):
             return ok("allowed (refused for what it asked, as meant)")
-        return warn(f"not known: {reason(error)}", "see the endpoint and the credentials; run it again when throttled")
+        again = {"throttled": "EMR's quota is the account's: run it again later", "unavailable": "run it again later"}
+        why = reason(error)
+        return warn(f"not known: {why}", again.get(why, "see the endpoint and the credentials"))
     return ok("allowed")
 
 
