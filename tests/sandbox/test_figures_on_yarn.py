@@ -135,11 +135,8 @@ def test_what_is_published_equals_what_the_daemons_say(
         for number in range(WRITERS):
             cluster.primary.hold_file_open(f"/held-{number}", 600)
 
-        wait_for(
-            lambda: bean(cluster, "FSNamesystem")["NumFilesUnderConstruction"] == WRITERS,
-            "files are being written",
-            120,
-        )
+        def written() -> bool:
+            return bool(bean(cluster, "FSNamesystem")["NumFilesUnderConstruction"] == WRITERS)
 
         def at_work() -> bool:
             now = told(cluster)
