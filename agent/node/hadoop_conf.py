@@ -69,9 +69,14 @@ def name_nodes(properties: Properties) -> Iterator[str]:
             host, _, port = _value(properties, f"dfs.namenode.{scheme}-address{suffix}").rpartition(":")
             if host in _EVERYWHERE:
                 rpc = _value(properties, f"dfs.namenode.rpc-address{suffix}")
-                host = rpc.partition(":")[0] or (urlsplit(_value(properties, "fs.defaultFS")).hostname or "")
+                host = rpc.partition(":")[0] or _default_host(properties)
             if host not in _EVERYWHERE and host != service:
                 yield f"{scheme}://{host}:{port or NAME_NODE_PORTS[scheme]}"
+
+
+def _default_host(properties: Properties) -> str:
+    default = urlsplit(_value(properties, "fs.defaultFS"))
+    return (default.hostname or "") if default.scheme == "hdfs" else ""
 
 
 def _listed(properties: Properties, name: str) -> tuple[str, ...]:
