@@ -27,11 +27,14 @@ class View(Generic[T]):
         self._telemetry = telemetry
         self._jitter = jitter
         self._failed = False
+        self._refused = False
         self._asked_at: float | None = None
         self._wait_s = 0.0
 
     def read_if_due(self, at: float, *, hurried: bool = False) -> None:
-        """Ask if it is time; while `hurried` (a resize of ours is in flight) that is after the settle period."""
+        """Ask if it is time; while `hurried` (a resize of ours is in flight) that is after the settle period. What was
+        refused, as for a right that is missing, is not hurried: it costs quota and changes nothing."""
+        hurried = hurried and not self._refused
         wait_s = min(self._wait_s, self._settings.settle_poll_period_s) if hurried else self._wait_s
         if self._asked_at is None or not 0 <= at - self._asked_at < wait_s:
             self._ask(at)
@@ -52,9 +55,9 @@ class View(Generic[T]):
         self._wait_s = self._settings.poll_period_s * (0.9 + 0.2 * self._jitter())
         try:
             self.last = self._read()
-            self._failed = False
+            self._failed = self._refused = False
         except Fault as fault:
             self._telemetry.count("EmrReadErrors")
-            self._failed = True
-            if isinstance(fault, TransientFault):
+            self._failed, self._refused = True, not isinstance(fault, TransientFault)
+            if not self._refused:
                 self._wait_s = min(self._wait_s, self._settings.settle_poll_period_s)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent.domain.faults import TransientFault
+from agent.domain.faults import PermanentFault, TransientFault
 from agent.settings import FleetSettings
 from agent.telemetry import Telemetry
 from agent.views import View
@@ -16,11 +16,14 @@ class Reader:
     def __init__(self) -> None:
         self.asked = 0
         self.down = False
+        self.denied = False
 
     def __call__(self) -> int:
         self.asked += 1
         if self.down:
             raise TransientFault("throttled")
+        if self.denied:
+            raise PermanentFault("denied")
         return self.asked
 
 
@@ -48,3 +51,15 @@ def test_a_reader_that_has_just_failed_is_spared_and_there_is_no_answer_to_act_o
     reader.down = False
     assert view.read_now(40.0)
     assert view.last == 3
+
+
+def test_a_refusal_is_not_hurried_and_an_answer_is() -> None:
+    reader, view = world()
+    reader.denied = True
+    for at in range(0, 300, 10):
+        view.read_if_due(float(at), hurried=True)
+    assert reader.asked == 1
+    reader.denied = False
+    view.read_if_due(300.0, hurried=True)
+    view.read_if_due(320.0, hurried=True)
+    assert (reader.asked, view.last) == (3, 3)
