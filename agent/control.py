@@ -23,6 +23,7 @@ from agent.domain.ports import (
     Probe,
     TurnJournal,
 )
+from agent.domain.prices import UnitPrices
 from agent.domain.readings import ClusterReading
 from agent.domain.rights import MissingRight
 from agent.domain.signals import Signal
@@ -58,6 +59,8 @@ class Outside:
     ender: ClusterActuator
     notifier: Notifier
     journal: TurnJournal
+    prices: Callable[[], UnitPrices | None] = lambda: None
+    """What a capacity unit costs, as last asked. Never raises."""
     shuffle: Callable[[], Mapping[str, float]] = dict
     """Bytes written for later stages, by host, as of the last look."""
     pause: Callable[[], Pause | None] = lambda: None
@@ -156,6 +159,7 @@ class Controller:
             cluster=self._cluster.last,
             reading=reading,
             history=self._history,
+            prices=self._outside.prices(),
             shuffle=self._outside.shuffle(),
             paused=self._outside.pause(),
             missing=self._outside.missing(),

@@ -19,6 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 from agent.domain.decisions import Decision, Hold, Outcome, Reason, Resize, Result, Terminate
 from agent.domain.fleets import Cluster, Fleet
 from agent.domain.observation import Evidence, History, Observation, Pause
+from agent.domain.prices import UnitPrices
 from agent.domain.readings import ClusterNode, ClusterReading
 from agent.domain.rights import MissingRight
 from agent.domain.signals import Signal, Statistic
@@ -36,6 +37,7 @@ _READING = TypeAdapter(ClusterReading | None)
 _EVIDENCE = TypeAdapter(tuple[Evidence, ...])
 _HISTORY = TypeAdapter(History)
 _REMAINING = TypeAdapter(RemainingWork | None)
+_PRICES = TypeAdapter(UnitPrices | None)
 _PAUSE = TypeAdapter(Pause | None)
 _MISSING = TypeAdapter(tuple[MissingRight, ...])
 _STARTED = TypeAdapter(Started)
@@ -140,6 +142,7 @@ def observation_to_json(seen: Observation) -> dict[str, Any]:
         "cluster": _CLUSTER.dump_python(seen.cluster, mode="json"),
         "reading": _reading_to_json(seen.reading),
         "history": _HISTORY.dump_python(seen.history, mode="json"),
+        "prices": _PRICES.dump_python(seen.prices, mode="json"),
         "shuffle": dict(seen.shuffle),
         "paused": _PAUSE.dump_python(seen.paused, mode="json"),
         "missing": _MISSING.dump_python(seen.missing, mode="json"),
@@ -157,6 +160,7 @@ def observation_from_json(found: Mapping[str, Any]) -> Observation:
         cluster=_CLUSTER.validate_python(found["cluster"]),
         reading=_reading_from_json(found["reading"]),
         history=_HISTORY.validate_python(found["history"]),
+        prices=_PRICES.validate_python(found.get("prices")),
         shuffle={str(host): float(held) for host, held in found.get("shuffle", {}).items()},
         paused=_PAUSE.validate_python(found.get("paused")),
         missing=_MISSING.validate_python(found.get("missing", ())),

@@ -117,6 +117,21 @@ class SourcesSettings(Model):
         return self
 
 
+class PriceSettings(Model):
+    """What capacity costs, for `fleet.max_usd_per_hour`."""
+
+    period_s: Seconds = Field(1800.0, description="Prices are asked for so often, while there is a cap.")
+    max_age_s: Seconds = Field(10_800.0, description="Older prices count as unknown: the fleet does not grow.")
+    on_demand_usd_per_hour: dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = Field(
+        default_factory=dict,
+        description="By instance type: the on-demand price of one instance. Types that are not named are asked of the "
+        "Pricing API.",
+    )
+    emr_fee_percent: Annotated[float, Field(ge=0, le=100)] = Field(
+        25.0, description="EMR's own fee in percent of the on-demand price; it is the same for spot instances."
+    )
+
+
 class CloudWatchSettings(Model):
     """The CloudWatch sink."""
 
@@ -173,6 +188,11 @@ class FleetSettings(Model):
     min_capacity_units: Units = Field(0, description="Never below it.")
     max_capacity_units: Count = Field(
         description="Never above it. There is no default: it is what the bill is capped by."
+    )
+    max_usd_per_hour: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = Field(
+        None,
+        description="The task fleet does not grow past what this pays for, by `[prices]`; with an unknown price it "
+        "does not grow at all. Unset: only `max_capacity_units` limits it.",
     )
     on_demand: bool = Field(False, description="Whether growth is bought on demand instead of on the spot market.")
     resize_timeout_minutes: Annotated[int, Field(ge=5, le=10080)] = Field(
@@ -393,6 +413,7 @@ class Settings(Model):
     listener: ListenerSettings = ListenerSettings()
     sources: SourcesSettings = SourcesSettings()
     sinks: SinksSettings = SinksSettings()
+    prices: PriceSettings = PriceSettings()
     fleet: FleetSettings
     policy: PolicySettings = PolicySettings()
     idle: IdleSettings = IdleSettings()

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from agent.domain.fleets import Cluster, Fleet
+from agent.domain.prices import UnitPrices
 from agent.domain.readings import ClusterReading
 from agent.domain.rights import MissingRight
 from agent.domain.signals import Signal
@@ -137,6 +138,8 @@ class Observation:
     reading: ClusterReading | None
     """The cluster manager's last answer, whatever its age."""
     history: History
+    prices: UnitPrices | None = None
+    """As they were last asked for; None before that, and where nobody asks."""
     shuffle: Mapping[str, float] = field(default_factory=dict)
     """By host, lower case: bytes that unfinished applications wrote there for later stages to fetch."""
     paused: Pause | None = None

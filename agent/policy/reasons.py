@@ -72,6 +72,8 @@ class Why(StrEnum):
     # what answers a spot market that does not fill
     SPOT_SHORTAGE = "spot-shortage"
     DEMAND_GONE = "demand-gone"
+    MONEY_CAP = "money-cap"
+    PRICE_UNKNOWN = "price-unknown"
     MINIMUM = "minimum"
     MAXIMUM = "maximum"
     EMPTY_HISTORY = "empty-history"
