@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -115,3 +116,12 @@ def test_statements_are_named_by_what_they_are_for() -> None:
 )
 def test_the_advice_follows_what_aws_said(operation: str, said: str, expected: str) -> None:
     assert expected in advice(operation, said)
+
+
+@pytest.mark.parametrize("sample", ["cloudformation/tidemark.yaml", "terraform/rights.tf"])
+def test_the_samples_give_the_node_the_same_rights_under_the_same_names(sample: str) -> None:
+    text = (ROOT / "bootstrap" / sample).read_text()
+    services = "|".join({right.action.partition(":")[0] for right in RIGHTS.values()} - {"s3"})
+    given = set(re.findall(rf"\b(?:{services}):[A-Z]\w+", text))
+    assert given == {right.action for right in RIGHTS.values() if not right.action.startswith("s3:")}
+    assert {right.sid for right in RIGHTS.values()} <= set(re.findall(r"Tidemark\w+", text))
