@@ -57,7 +57,8 @@ def build(
     architectures = list(architectures)
     interpreters = [interpreter.read(path) for path in pythons]
     _check_interpreters(interpreters, architectures)
-    built = [_bundle(output, architecture, cache or wheel_cache()) for architecture in architectures]
+    shared = common()
+    built = [_bundle(output, shared, architecture, cache or wheel_cache()) for architecture in architectures]
     return built + [_python(output, each) for each in interpreters]
 
 
@@ -89,17 +90,22 @@ def python_name(architecture: str, version: str) -> str:
     return f"python-{version}-{architecture}.tar.gz"
 
 
-def tree(architecture: str, cache: Path) -> dict[str, Entry]:
-    """All entries of the bundle. Raises ReleaseError when a binary among them would not run on a node."""
-    library = selection.of_agent(PACKAGE)
-    library |= selection.of_wheels(wheels.fetch(part("requirements/agent.txt"), architecture, cache))
-    entries = {f"lib/{name}": entry for name, entry in library.items()}
-    entries |= {f"units/{name}": entry for name, entry in _optional("bootstrap/units").items()}
+def common() -> dict[str, Entry]:
+    """The entries that do not depend on the architecture: the agent itself and what install.sh puts in place."""
+    entries = {f"lib/{name}": entry for name, entry in selection.of_agent(PACKAGE).items()}
+    entries |= {f"units/{name}": entry for name, entry in selection.of_folder(part("bootstrap") / "units").items()}
     entries |= {f"share/{name}": entry for name, entry in _shared().items()}
     entries["bin/tidemark"] = Entry(part("bootstrap/bin/tidemark").read_bytes(), executable=True)
     entries["LICENSE"] = Entry(part("LICENSE").read_bytes())
     entries["VERSION"] = Entry(f"{agent.__version__}\n".encode())
-    entries["ARCH"] = Entry(f"{architecture}\n".encode())
+    return entries
+
+
+def tree(shared: Tree, architecture: str, cache: Path) -> dict[str, Entry]:
+    """All entries of the bundle. Raises ReleaseError when a binary among them would not run on a node."""
+    dependencies = selection.of_wheels(wheels.fetch(part("requirements/agent.txt"), architecture, cache))
+    entries = {**shared, "ARCH": Entry(f"{architecture}\n".encode())}
+    entries |= {f"lib/{name}": entry for name, entry in dependencies.items()}
     if faults := misfits(entries, architecture):
         raise ReleaseError(f"the bundle for {architecture} would not run on a node: " + "; ".join(faults))
     return entries
@@ -122,8 +128,8 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _bundle(output: Path, architecture: str, cache: Path) -> Built:
-    entries = tree(architecture, cache)
+def _bundle(output: Path, shared: Tree, architecture: str, cache: Path) -> Built:
+    entries = tree(shared, architecture, cache)
     minor = max(elf.glibc_minor(e.data) for e in entries.values() if elf.architecture(e.data))
     written = archive.write(entries, output / bundle_name(architecture))
     return Built("bundle", architecture, agent.__version__, minor, written)
@@ -135,15 +141,10 @@ def _python(output: Path, each: Interpreter) -> Built:
 
 
 def _shared() -> dict[str, Entry]:
-    ours, spark = _optional("bootstrap/share"), selection.of_folder(part("spark_conf"))
+    ours, spark = selection.of_folder(part("bootstrap") / "share"), selection.of_folder(part("spark_conf"))
     if twice := sorted(ours.keys() & spark.keys()):
         raise ReleaseError(f"bootstrap/share and spark_conf both have {', '.join(twice)}")
     return ours | spark
-
-
-def _optional(name: str) -> dict[str, Entry]:
-    folder, _, inside = name.partition("/")
-    return selection.of_folder(part(folder) / inside)
 
 
 def _check_interpreters(interpreters: Sequence[Interpreter], architectures: Sequence[str]) -> None:

@@ -44,5 +44,5 @@ def parse(uri: str) -> Location:
     prefix = prefix.strip("/")
     if not _PREFIX.fullmatch(prefix) or "//" in prefix:
         wrong = sorted({each for each in prefix if not _PREFIX.fullmatch(each)}) or ["//"]
-        raise ReleaseError(f"{uri!r}: the prefix has {' '.join(wrong)}; use letters, digits and . _ = + - /")
+        raise ReleaseError(f"{uri!r}: the prefix has {' '.join(map(repr, wrong))}; use letters, digits and . _ = + - /")
     return Location(bucket, prefix)
