@@ -28,4 +28,5 @@ class IsBusyFile:
             return Evidence(probe="isbusy", busy=False, detail="no such file", at=now)
         except OSError as error:
             return Evidence(probe="isbusy", busy=True, detail=f"cannot be looked at: {error.strerror}", at=now)
-        return Evidence(probe="isbusy", busy=age < self._after_s, detail=f"touched {age:.0f} s ago", at=now)
+        detail = f"touched {age:.0f} s ago" if age >= 0 else f"its time lies {-age:.0f} s ahead"
+        return Evidence(probe="isbusy", busy=age < self._after_s, detail=detail, at=now)

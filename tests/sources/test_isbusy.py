@@ -20,6 +20,7 @@ def test_the_file_is_busy_while_it_is_younger_than_the_limit(tmp_path: Path, age
     path = touched(tmp_path / "isbusy", 1_000_000 - age_s)
     evidence = IsBusyFile(path, 3600, lambda: 1_000_000.0)()
     assert (evidence.probe, evidence.busy, evidence.at) == ("isbusy", busy, 1_000_000.0)
+    assert evidence.detail == (f"touched {age_s} s ago" if age_s >= 0 else "its time lies 60 s ahead")
 
 
 def test_no_file_is_not_busy(tmp_path: Path) -> None:
