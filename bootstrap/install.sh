@@ -259,7 +259,14 @@ install_release() {
   place_files "$OPT/releases/$RELEASE"
   start
   prune
+  look_around
   say "installed $RELEASE"
+}
+
+# For whoever reads the log later; what is found here is no fault of the installation.
+look_around() {
+  timeout 30 "$OPT/current/bin/tidemark" doctor --offline --root "${ROOT:-/}" >&3 2>&1 \
+    || say "warning: tidemark doctor has found something, see $LOG"
 }
 
 published() { # the value that publishing has written into NAME, or nothing
@@ -640,7 +647,7 @@ remove() {
     timeout 60 systemctl stop "$unit" 9>&- || complain "$unit could not be stopped"
   done
   if [[ -x $OPT/current/bin/tidemark ]]; then
-    timeout 30 "$OPT/current/bin/tidemark" spark-conf remove --config "$ETC/config.toml" >&3 2>&1 \
+    timeout 30 "$OPT/current/bin/tidemark" spark-conf remove --root "${ROOT:-/}" >&3 2>&1 \
       || complain "the sink could not be taken out of Spark's metrics.properties"
   fi
   for unit in "${UNITS[@]}"; do
