@@ -17,9 +17,9 @@ from agent.aws.rights import FREE, LEVELS, RIGHTS, TAG, advice
 from agent.domain.rights import Capability
 
 ROOT = Path(__file__).parent.parent.parent
-PACKAGES = ("actuators", "aws", "doctor", "sinks", "sources", "node")
-"""Where a boto3 client may be called on the node."""
-SERVICES = ("emr", "cloudwatch", "sns", "sts", "s3", "sqs", "ec2", "iam")
+ELSEWHERE = {"release", "sandbox", "simulate"}
+"""Packages that do not run on a node: what they call takes the rights of whoever publishes."""
+SERVICES = ("emr", "cloudwatch", "sns", "sts", "s3", "sqs", "ec2", "iam", "pricing", "dynamodb")
 
 
 def statements() -> Mapping[str, Mapping[str, Any]]:
@@ -42,23 +42,26 @@ def operations() -> Mapping[str, str]:
 
 
 def words(source: str) -> Iterator[str]:
-    """Every attribute and every text in it: `client.list_steps(...)` and `pages(client, "list_steps", ...)`."""
+    """Every attribute that is called or handed to a call, and every text: `client.list_steps(...)`,
+    `ask("…", client.list_steps, …)` and `pages(client, "list_steps", …)`."""
     for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Attribute):
-            yield node.attr
+        if isinstance(node, ast.Call):
+            yield from (each.attr for each in (node.func, *node.args) if isinstance(each, ast.Attribute))
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield node.value
 
 
 def called() -> set[str]:
     known = operations()
-    files = [path for package in PACKAGES for path in (ROOT / "agent" / package).rglob("*.py")]
+    files = [path for path in (ROOT / "agent").rglob("*.py") if path.relative_to(ROOT).parts[1] not in ELSEWHERE]
     return {known[word] for path in files for word in words(path.read_text()) if word in known}
 
 
 def test_the_finder_sees_calls_and_names_of_operations() -> None:
-    found = set(words('ask("x", client.list_steps)\npages(client, "list_instances", 1)'))
-    assert {"list_steps", "list_instances"} <= found
+    source = 'ask("x", client.list_steps)\npages(client, "list_instances", 1)\nclients().sns.publish(a=1)\nurl.query'
+    found = set(words(source))
+    assert {"list_steps", "list_instances", "publish"} <= found
+    assert "query" not in found
 
 
 def test_every_operation_that_the_code_calls_has_its_right_and_every_right_is_used() -> None:
