@@ -25,7 +25,7 @@ from tests.sandbox.yarn_loop import Loop, loop
 pytestmark = [pytest.mark.hadoop, pytest.mark.timeout(600)]
 
 MIB = 1024 * 1024
-WRITERS = 2
+WAITING, WRITERS = 2, 2
 
 Figures = dict[str, float]
 
@@ -123,7 +123,7 @@ def compared(world: Loop) -> tuple[Figures, dict[str, set[float]]] | None:
 def test_what_is_published_equals_what_the_daemons_say(
     cluster: HadoopCluster, spark_home: SparkHome, tmp_path: Path
 ) -> None:
-    """One application runs and waits for two more executors, one waits for its master, files of HDFS are being
+    """One application runs and waits for two more executors, others wait for their masters, files of HDFS are being
     written: all of it stands still until the test ends."""
     with loop(cluster, tmp_path) as world:
         three = {"spark.dynamicAllocation.minExecutors": "3", "spark.dynamicAllocation.initialExecutors": "3"}
@@ -131,7 +131,8 @@ def test_what_is_published_equals_what_the_daemons_say(
         running = spark.submit(APPLICATIONS / "waves.py", [str(tmp_path)])
         (core,) = world.running("CORE")
         wait_for(lambda: containers(cluster, core) == 2, "master and first executor are on the core node", 120)
-        submit_waiting(cluster)
+        for _ in range(WAITING):
+            submit_waiting(cluster)
         for number in range(WRITERS):
             cluster.primary.hold_file_open(f"/held-{number}", 600)
 
@@ -141,7 +142,7 @@ def test_what_is_published_equals_what_the_daemons_say(
         def at_work() -> bool:
             now = told(cluster)
             return now is not None and (
-                (now["AppsRunning"], now["AppsPending"], now["ContainersPending"]) == (1, 1, 3)
+                (now["AppsRunning"], now["AppsPending"], now["ContainersPending"]) == (1, WAITING, 2 + WAITING)
                 and now["HdfsTotalLoad"] >= WRITERS
             )
 
