@@ -17,8 +17,8 @@ from agent.aws.rights import FREE, LEVELS, RIGHTS, TAG, advice
 from agent.domain.rights import Capability
 
 ROOT = Path(__file__).parent.parent.parent
-ELSEWHERE = {"release", "sandbox", "simulate"}
-"""Packages that do not run on a node: what they call takes the rights of whoever publishes."""
+ELSEWHERE = {"release", "sandbox", "simulate", "wire"}
+"""Packages that do not run on a node (what they call takes the rights of whoever publishes) or do no I/O."""
 SERVICES = ("emr", "cloudwatch", "sns", "sts", "s3", "sqs", "ec2", "iam", "pricing", "dynamodb")
 
 
