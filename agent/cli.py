@@ -263,7 +263,8 @@ def doctor(path: Path | None, offline: bool, as_json: bool, root: Path) -> None:
     show_default=True,
     help="Where the node's file system begins.",
 )
-def spark_conf(doing: str, path: Path | None, root: Path) -> None:
+@click.option("-q", "--quiet", is_flag=True, help="Say only what has changed or failed.")
+def spark_conf(doing: str, path: Path | None, root: Path, quiet: bool) -> None:
     """Have Spark on this node report to the agent, or no longer.
 
     apply writes a block of lines into /etc/spark/conf/metrics.properties, names in it the primary whose agent acts,
@@ -277,7 +278,10 @@ def spark_conf(doing: str, path: Path | None, root: Path) -> None:
         for line in verb.shown(_node_settings(path, root), root):
             click.echo(line)
         return
+    nothing_new = {State.NO_SPARK, State.UNCHANGED, State.LATER} if quiet else set()
     report = SparkConf(root).remove() if doing == "remove" else verb.applied(_node_settings(path, root), root)
+    if report.state in nothing_new:
+        return
     for note in report.notes:
         click.secho(f"note: {note}", fg="yellow", err=True)
     if report.state is State.REFUSED:

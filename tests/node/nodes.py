@@ -46,8 +46,9 @@ class Node:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "yarn-site.xml").write_text(site(properties))
 
-    def run(self, doing: str) -> Result:
-        return CliRunner().invoke(main, ["spark-conf", doing, "--config", str(self.config), "--root", str(self.root)])
+    def run(self, doing: str, *options: str) -> Result:
+        where = ("--config", str(self.config), "--root", str(self.root))
+        return CliRunner().invoke(main, ["spark-conf", doing, *where, *options])
 
     def host(self) -> str | None:
         found = [line for line in self.file.read_text("latin-1").splitlines() if ".tidemark.host=" in line]

@@ -213,3 +213,10 @@ def test_on_a_read_only_file_system_it_says_so_and_changes_nothing(it: Node) -> 
         pytest.skip(f"this machine mounts nothing in a namespace of one's own: {done.stderr.strip()}")
     assert done.returncode == 1 and "Read-only file system" in done.stderr, done
     assert it.file.read_bytes() == USERS
+
+
+def test_quietly_it_says_only_what_has_changed_or_failed(it: Node) -> None:
+    assert "written:" in it.run("apply", "--quiet").output
+    assert it.run("apply", "--quiet").output == ""
+    it.file.write_bytes(b"*.sink.tidemark.class=x\n")
+    assert it.run("apply", "--quiet").exit_code == 1
