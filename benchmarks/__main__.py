@@ -1,4 +1,4 @@
-"""`python -m benchmarks [ingest] [peers] [footprint] [harm]`: each prints a table and whether its targets are met."""
+"""`python -m benchmarks [NAME ...]`: each prints a table and whether its targets are met."""
 
 from __future__ import annotations
 
@@ -45,7 +45,20 @@ def harm(screen: report.Screen, repeats: int) -> bool:
     return measure.run(screen, repeats)
 
 
-BENCHMARKS: dict[str, Benchmark] = {"ingest": ingest, "peers": peers, "footprint": footprint, "harm": harm}
+def install(screen: report.Screen, repeats: int) -> bool:
+    """The bootstrap action on a worker node and on the primary, in a root file system of its own."""
+    from benchmarks import install as installation
+
+    return installation.run(screen, repeats)
+
+
+BENCHMARKS: dict[str, Benchmark] = {
+    "ingest": ingest,
+    "peers": peers,
+    "footprint": footprint,
+    "harm": harm,
+    "install": install,
+}
 
 
 @click.command(

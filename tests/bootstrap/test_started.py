@@ -101,7 +101,8 @@ def test_the_installed_agent_listens_and_the_doctor_answers(primary: Node, s3: S
         assert answer.returncode in (0, 1), answer.stderr
         assert info.CLUSTER_ID in answer.stdout
         checks = {check["check"]: check["status"] for check in findings["checks"]}
-        assert {checks[name] for name in ("interpreter", "packages", "settings", "state folder", "log folder")} == {"ok"}
+        local = ("interpreter", "packages", "settings", "state folder", "log folder")
+        assert {checks[name] for name in local} == {"ok"}
     assert "Traceback" not in primary.text("tmp/said")
     assert "agent.started" in primary.text("var/log/tidemark/agent.log")
     if primary.kind is Kind.NAMESPACES:
