@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -116,3 +118,22 @@ def test_the_table_says_the_same_for_people(running: RunningAgent) -> None:
     assert done.returncode == 0, done.stdout
     assert "right elasticmapreduce:ModifyInstanceFleet" in done.stdout
     assert " ok" in done.stdout.splitlines()[-1]
+
+
+def test_where_nothing_answers_every_check_still_has_its_finding(tmp_path: Path) -> None:
+    """As in a private subnet without endpoints: connections are taken here, and then nothing comes."""
+    with socket.create_server(("127.0.0.1", 0), backlog=200) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        (tmp_path / "silent.toml").write_text(
+            f'[cluster]\nid = "j-1ABC"\n[aws]\nregion = "{REGION}"\nendpoint_url = "{url}"\n'
+            f'[fleet]\nmax_capacity_units = 4\n[sources.yarn]\nurl = "{url}"\n'
+        )
+        command = [sys.executable, "-m", "agent", "doctor", "--json", "--config", str(tmp_path / "silent.toml")]
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=120, check=False, env={**os.environ, **CREDENTIALS}
+        )
+    assert done.returncode == 1
+    found = {check["check"]: check for check in json.loads(done.stdout)["checks"]}
+    assert found["cluster"]["status"] == found["resource manager"]["status"] == "fail"
+    assert found["right elasticmapreduce:ListSteps"]["status"] == "warn"
+    assert not [check for check in found.values() if "the check itself failed" in check["advice"]]
