@@ -33,7 +33,7 @@ def wait_for(look: Callable[[], Found | None], what: str, timeout_s: float = 180
     deadline = time.monotonic() + timeout_s
     while not (found := look()):
         assert time.monotonic() < deadline, f"not within {timeout_s:g} s: {what}"
-        time.sleep(0.1)
+        time.sleep(0.25)
     return found
 
 
