@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import tomllib
 from pathlib import Path
 
@@ -15,6 +17,20 @@ from tests.bootstrap.outcome import assert_good, good
 from tests.bootstrap.releases import Published
 
 SETTINGS = b'[cluster]\nname = "nightly"\n[fleet]\nmax_capacity_units = 40\n'
+NOT_OURS = (
+    "emr/",
+    "etc/.pwd.lock",
+    "etc/passwd",
+    "etc/group",
+    "etc/shadow",
+    "etc/gshadow",
+    "etc/sub",
+    "etc/ld.",
+    "etc/login",
+)
+"""The script itself, what the system's tools keep beside the user database, and what is mounted for the test."""
+
+PAM = "auth sufficient pam_permit.so\naccount sufficient pam_permit.so\nsession sufficient pam_permit.so\n"
 
 
 @pytest.fixture
@@ -210,13 +226,7 @@ def test_upgrade_roll_back_and_remove(primary: Node, s3: S3, published: Publishe
 
     said = good(primary.install(new.script, "--remove"))
     files = {name for name in primary.tree() if (primary.root / name).is_file()}
-    # the script itself, and the copies that the system's own tools keep of the user database
-    extra = {
-        name
-        for name in files - empty.keys()
-        if not name.startswith(("emr/", "etc/passwd", "etc/group", "etc/shadow", "etc/gshadow", "etc/sub"))
-    }
-    assert not extra - {"etc/ld.so.cache"}, said
+    assert {name for name in files - empty.keys() if not name.startswith(NOT_OURS)} == set(), said
     for folder in ("opt/tidemark", "etc/tidemark", "var/lib/tidemark", "var/log/tidemark", "etc/logpusher"):
         assert not (primary.root / folder).exists()
     assert "tidemark" not in primary.text("etc/passwd") + primary.text("etc/group")
@@ -239,3 +249,37 @@ def test_only_the_current_release_and_the_one_before_it_are_kept(
 def test_an_unpublished_script_says_what_to_do(primary: Node) -> None:
     said = good(primary.install(releases.SCRIPT.read_text(encoding="utf-8")))
     assert "tidemark publish" in said
+
+
+def test_under_a_root_prefix_nothing_is_started_and_nothing_else_is_touched(
+    tmp_path: Path, aws_environment: Path, s3: S3, on_s3: Published
+) -> None:
+    """As for an image. The host's own users are looked at before and after."""
+    users = Path("/etc/passwd").read_bytes()
+    image = Node(tmp_path / "image", Kind.PREFIX, aws_environment)
+    image.know(info.of_fleet("master"))
+    image.env = s3.env
+    good(image.install(on_s3.script, "--set", "fleet.max_capacity_units=4"))
+    assert_good(image, on_s3)
+    assert not [call for call in image.recorded("calls") if not call.startswith("--root=")]
+    assert Path("/etc/passwd").read_bytes() == users
+    if os.geteuid() == 0:
+        assert "tidemark" in image.text("etc/passwd")
+    good(image.install(on_s3.script, "--remove"))
+    assert image.links() == {}
+    assert "tidemark" not in image.text("etc/passwd")
+
+
+def test_the_user_of_bootstrap_actions_becomes_root_with_sudo(primary: Node, s3: S3, on_s3: Published) -> None:
+    """EMR runs them as `hadoop`, who may do that without a password."""
+    if primary.kind is Kind.PREFIX or shutil.which("sudo") is None:
+        pytest.skip("needs sudo, and a root of its own for its rules")
+    info.write(primary.root, {"etc/sudoers": "ALL ALL=(ALL) NOPASSWD: ALL\n", "etc/pam.d/sudo": PAM})
+    primary.env = s3.env
+    said = good(primary.install(on_s3.script, "--no-start"))
+    good(primary.install(on_s3.script, "--remove"))
+    script = primary.inside(primary.root / "emr/instance-controller/lib/bootstrap-actions/1/install.sh")
+    as_hadoop = ["setpriv", "--reuid=hadoop", "--regid=hadoop", "--clear-groups", "bash", script]
+    said = good(primary.run([*as_hadoop, "--set", 'cluster.name=a "b" $c'], None))
+    assert_good(primary, on_s3, said)
+    assert tomllib.loads(primary.text("etc/tidemark/config.toml"))["cluster"] == {"name": 'a "b" $c'}

@@ -14,7 +14,6 @@ CHANGING = {
     *("tar", "mv", "ln", "cp", "rm", "mkdir", "mktemp", "chown", "chmod", "useradd", "groupadd", "userdel", "groupdel"),
     "systemctl",
 }
-NO_S3 = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
 MAXIMUM = "--set=fleet.max_capacity_units=4"
 Local = Callable[[Node, Published], Published]
 
@@ -23,7 +22,8 @@ Local = Callable[[Node, Published], Published]
 def can_end(primary: Node) -> None:
     if primary.kind is Kind.PREFIX:
         pytest.skip("ends everything in a PID namespace, and namespaces are not permitted here")
-    primary.env = dict(NO_S3)
+    # there is nothing to fetch, and a failure that is reported each time would cost the most of these tests
+    (primary.root / "tools/bin/aws").unlink()
 
 
 def points(node: Node, *run: str) -> list[int]:
@@ -59,11 +59,10 @@ def test_a_first_installation_ended_at_each_change(
 ) -> None:
     """Each time a little further, on what the run before has left."""
     trial = make_node({"mnt/var/lib/info/instance.json": '{"isMaster": true}'})
-    trial.env = dict(NO_S3)
     ends = points(trial, local(trial, published).script, MAXIMUM)
     assert len(ends) > 20
     script = local(primary, published).script
-    for point in ends[::2]:
+    for point in ends[::3]:
         end_at(primary, point, script, MAXIMUM)
         if "current" in primary.links():
             runs_something(primary)
@@ -78,7 +77,7 @@ def test_an_upgrade_ended_at_each_change_leaves_a_release_that_runs(
     good(primary.install(old, MAXIMUM))
     ends = points(primary, new, MAXIMUM)
     good(primary.install(new, "--rollback"))
-    for point in ends[1::2]:
+    for point in ends[1::3]:
         end_at(primary, point, new, MAXIMUM)
         runs_something(primary)
     assert_good(primary, newer, good(primary.install(new, MAXIMUM)))
@@ -102,7 +101,7 @@ def test_a_removal_ended_at_each_change_can_be_done_again(primary: Node, publish
     script = local(primary, published).script
     good(primary.install(script, MAXIMUM))
     ends = points(primary, script, "--remove")
-    for point in ends[::3]:
+    for point in ends[::6]:
         good(primary.install(script, MAXIMUM))
         end_at(primary, point, script, "--remove")
         good(primary.install(script, "--remove"))
