@@ -16,6 +16,7 @@ class Why(StrEnum):
     COUNTING_IN = "counting-towards-scale-in"
     BREACHED = "breached"
     NOTHING_LEFT = "nothing-left-to-remove"
+    IDLE_HEADROOM = "idle-headroom"
     # what the policies of demand say
     AVERAGING = "averaging"
     BALANCED = "balanced"

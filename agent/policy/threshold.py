@@ -10,6 +10,9 @@ from agent.policy.freshness import Fresh, breaches, look, scales_out
 from agent.policy.reasons import Why
 from agent.settings import Rule, Settings
 
+HEADROOM = frozenset({"MemoryAvailablePercent", "MemoryAvailable", "ExecutorSlotsFree"})
+"""Signals of what could still be given out: low headroom without any work is no reason to grow."""
+
 
 def decide(observation: Observation, settings: Settings) -> tuple[Decision, ...]:
     """One proposal a rule, in the order of the settings."""
@@ -44,6 +47,9 @@ def _judge(rule: Rule, observation: Observation, settings: Settings) -> Decision
         why = Why.COUNTING_OUT if scales_out(rule) else Why.COUNTING_IN
         text = f"{breach} for {lasted or 0:.0f} s, {rule.for_s - (lasted or 0):.0f} s still of {rule.for_s:g} s"
         return Hold((Reason(why, text),))
+    if rule.signal in HEADROOM and scales_out(rule) and observation.history.idle_since is not None:
+        # what holds the memory does nothing: more of it would be bought for a session that somebody left open
+        return Hold((Reason(Why.IDLE_HEADROOM, f"{breach}, and every probe says idle"),))
     return _propose(rule, observation, Reason(Why.BREACHED, f"{breach} for {lasted:.0f} s of {rule.for_s:g} s"))
 
 

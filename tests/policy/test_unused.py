@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.domain.decisions import Hold, Terminate
+from agent.domain.decisions import Hold, Resize, Terminate
 from agent.domain.observation import Evidence, Observation
 from agent.domain.readings import Application
 from agent.policy import busy, idle
@@ -18,7 +18,7 @@ from agent.policy.guards import GUARDS
 from agent.policy.history import advance
 from agent.policy.reasons import Why
 from agent.settings import Settings
-from tests.policy.build import NOW, evidence, history, node, observation, reading, settings
+from tests.policy.build import NOW, evidence, history, node, observation, reading, settings, signal
 
 SESSION = Application(id="session_1", name="notebook", state="RUNNING", memory_used_mb=1408, kind="SPARK", containers=1)
 WAITING = Application(id="waiting_1", name="etl", state="ACCEPTED", memory_used_mb=0, kind="SPARK")
@@ -159,3 +159,20 @@ def test_idle_only_if_every_application_has_been_at_rest_for_its_time(ids: list[
     at = seen(SESSION, WAITING, history=history(unused_since=dict.fromkeys(ids, NOW - lasted)))
     idle_now = "applications" not in busy_probes(at, told())
     assert idle_now is ({"session_1", "waiting_1"} <= set(ids) and lasted >= AFTER_S)
+
+
+def test_a_session_that_is_unused_and_holds_nearly_all_memory_does_not_buy_more_and_is_ended() -> None:
+    """Low headroom is a rule's breach; without any work behind it, it must neither grow the cluster nor keep it."""
+    rules = [{"name": "low", "signal": "MemoryAvailablePercent", "comparison": "<", "bound": 15, "for_s": 300,
+              "adjustment_units": 5}]  # fmt: skip
+    asked = settings(rules=rules, idle={"after_s": 3600, "unused_application_after_s": AFTER_S, "notice_s": 0})
+    past = history(
+        unused_since={SESSION.id: NOW - AFTER_S - 4000}, idle_since=NOW - 4000, breaching_since={"low": NOW - 9000}
+    )
+    low = {"MemoryAvailablePercent": signal(5.0)}
+    full = seen(SESSION, resting=rest(SESSION.id), signals=low, history=past)
+    ended = consider(full, asked, GUARDS)
+    assert isinstance(ended.wanted, Terminate), ended.wanted.because
+    used = replace(full, history=replace(past, unused_since={}, idle_since=None), evidence=evidence())
+    wanted = consider(used, asked, GUARDS).wanted
+    assert isinstance(wanted, Resize) and wanted.scales_out, "in use, the same headroom is a reason to grow"
