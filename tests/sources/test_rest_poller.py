@@ -189,7 +189,9 @@ def test_of_several_addresses_the_first_that_answers_is_taken(server: FakeHttp) 
     with FakeHttp() as local, FakeHttp() as broken:
         stands_by(local, None)
         (reading,) = Rig(yarn_poll(local.url, (broken.url, server.url))).poll()
-        assert (reading.leader, reading.memory_total_mb) == (False, 24576)
+        assert (reading.leader, reading.memory_total_mb, reading.peers) == (False, 24576, 2)
+    (reading,) = Rig(yarn_poll(server.url, ("http://127.0.0.1:1",))).poll()
+    assert (reading.leader, reading.peers) == (True, 1)
 
 
 @pytest.mark.parametrize("active", [None, "http://127.0.0.1:1"])
