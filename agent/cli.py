@@ -335,8 +335,7 @@ def bundle(arch: str, pythons: tuple[Path, ...], output: Path, as_json: bool) ->
         click.echo(json.dumps(report.as_data(built), indent=2))
     else:
         Console().print(report.table(built))
-    for warning in report.warnings(built):
-        click.secho(f"warning: {warning}", fg="yellow", err=True)
+    _warn(report.warnings(built))
 
 
 @main.command()
@@ -373,6 +372,12 @@ def publish(destination: str, arch: str, as_json: bool, **options: Any) -> None:
     else:
         click.secho(report.published_line(release), fg="green")
         click.echo(report.paste(launch, release))
+    _warn(report.warnings(release.built))
+
+
+def _warn(warnings: list[str]) -> None:
+    for warning in warnings:
+        click.secho(f"warning: {warning}", fg="yellow", err=True)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from pathlib import Path
 import agent
 from agent.aws.clients import Clients
 from agent.release import bundle, selection, templates
-from agent.release.bundle import Archive
+from agent.release.bundle import Archive, Built
 from agent.release.location import Location
 from agent.release.places import ReleaseError, part
 from agent.release.store import Store
@@ -43,6 +43,8 @@ class Release:
     base: Location
     region: str
     objects: tuple[Object, ...]
+    built: tuple[Built, ...] = ()
+    """Archives that were built for it."""
 
 
 def publish(
@@ -64,13 +66,11 @@ def publish(
     store = Store(Clients(settings).s3, place)
     found = store.region(region)
     with tempfile.TemporaryDirectory(prefix="tidemark-publish-") as temporary:
-        if folder is not None:
-            archives = bundle.find(folder, architectures)
-        else:
-            archives = [each.archive for each in bundle.build(Path(temporary), architectures, pythons)]
+        built = () if folder else tuple(bundle.build(Path(temporary), architectures, pythons))
+        archives = bundle.find(folder, architectures) if folder else [each.archive for each in built]
         base = place.under(agent.__version__)
         objects = upload(store, base, contents(place, archives, topic, partition(found)))
-    return Release(agent.__version__, base, found, objects)
+    return Release(agent.__version__, base, found, objects, built)
 
 
 def upload(store: Store, base: Location, files: Mapping[str, bytes]) -> tuple[Object, ...]:

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -125,7 +126,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for folder in ("agent", "bootstrap", "spark_conf"):
         shutil.copytree(CHECKOUT / folder, copy / folder, ignore=ignored)
     (copy / "requirements").mkdir()
-    for file in ("requirements/agent.txt", "LICENSE", "pyproject.toml"):
+    for file in ("requirements/agent.txt", "LICENSE", "README.md", "pyproject.toml"):
         shutil.copy(CHECKOUT / file, copy / file)
     return copy
 
@@ -159,6 +160,17 @@ def test_every_python_builds_the_same_bytes(version: str, checkout: Path, first_
         os.utime(path)
     assert len(first_sums.splitlines()) == 2
     assert sums(python, checkout, tmp_path) == first_sums
+
+
+def test_an_installed_wheel_builds_the_same_bytes_as_a_checkout(
+    checkout: Path, first_sums: str, tmp_path: Path
+) -> None:
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(command, cwd=checkout, capture_output=True, check=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path / "site")
+    assert sums(sys.executable, tmp_path / "site", tmp_path) == first_sums
 
 
 # as installed
