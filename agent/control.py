@@ -181,9 +181,9 @@ class Controller:
     def _confirm(self, at: float, first: Considered) -> tuple[Considered, str | None]:
         """The same decided again from facts of this moment; and why it may not be acted on, if it may not."""
         ends = isinstance(first.decision, Terminate)
-        if not (isinstance(first.decision, Resize) and first.decision.scales_out):
-            # what is taken away must not have got work since the last poll
-            self._outside.ask_manager()
+        # what is taken away must not have got work since the last poll, and what is bought must still be wanted: right
+        # after capacity has come the last answer may be that of the time before
+        self._outside.ask_manager()
         if not (self._cluster.read_now(at) and self._fleet.read_now(at)):
             return self._consider(at, first.observation.evidence), "EMR could not be asked just before acting"
         evidence = self._probe(at, freshly=True) if ends else first.observation.evidence
