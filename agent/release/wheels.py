@@ -55,9 +55,12 @@ def _download_whole(locked: Path, architecture: str, folder: Path) -> None:
     partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=folder.parent))
     try:
         _download(locked, architecture, partial)
-        # refused when another build has just put the same wheels there: then those serve
-        if not folder.exists():
+        try:
             partial.rename(folder)
+        except OSError:
+            # another build has just put the same wheels there: then those serve
+            if not folder.is_dir():
+                raise
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from email.parser import Parser
 from pathlib import Path
 
@@ -69,6 +70,14 @@ def test_a_damaged_cache_is_fetched_again(tmp_path: Path) -> None:
     wheel.write_bytes(whole[:-1])
     (again,) = wheels.fetch(tmp_path / "small.txt", "aarch64", tmp_path / "cache")
     assert (again, again.read_bytes()) == (wheel, whole)
+
+
+def test_builds_at_the_same_time_share_a_cold_cache(tmp_path: Path) -> None:
+    (tmp_path / "small.txt").write_text(one_pin("mdurl"))
+    with ThreadPoolExecutor(3) as pool:
+        builds = [pool.submit(wheels.fetch, tmp_path / "small.txt", "x86_64", tmp_path / "cache") for _ in range(3)]
+        assert len({tuple(build.result()) for build in builds}) == 1
+    assert len(list((tmp_path / "cache").iterdir())) == 1
 
 
 def test_a_wheel_with_other_bytes_than_the_lock_says_is_refused(tmp_path: Path) -> None:
