@@ -57,15 +57,23 @@ class DemandSettings(Model):
     """Scaling by the work that will still be there when a node that is ordered now arrives."""
 
     thrift: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(
-        1.0,
+        0.1,
         description="For how many provisioning delays a new executor slot must find work. Higher spends less and lets "
         "large jobs wait longer.",
     )
+    min_saving_s: Seconds = Field(
+        1.0, description="So much sooner its application must end for the last slot to be worth ordering."
+    )
     scale_out_share: Annotated[float, Field(gt=0, le=1)] = Field(
-        0.5, description="How much of the missing capacity is ordered at once."
+        1.0, description="How much of the missing capacity is ordered at once."
     )
     scale_in_share: Annotated[float, Field(gt=0, le=1)] = Field(
         0.5, description="How much of the free capacity is given back at once."
+    )
+    spare_units: Annotated[float, Field(ge=0)] = Field(
+        4.0,
+        description="So much free capacity is not given back, though it is never bought: the next job finds it there. "
+        "Free slots of every node count, core nodes included.",
     )
     mean_s: Seconds = Field(120.0, description="Time constant of the running means of what waits and what is free.")
     max_step_units: Count | None = Field(None, description="No more is added at once. Unset: up to the maximum.")

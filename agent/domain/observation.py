@@ -106,6 +106,8 @@ class History:
     """The last turn whose load went into the means below."""
     smoothed: Mapping[str, float] = field(default_factory=dict)
     """Running means of executor slots: `pending`, `free`. Empty where the load is not known."""
+    task_s: float | None = None
+    """Running mean of the time that a task takes; None until one has been measured."""
     balance: MemoryBalance | None = None
     """The window that the pending-memory formula averages over; None while the fleet moves."""
     shortage: Shortage = Shortage()

@@ -1,34 +1,40 @@
 """Scaling by useful backlog: the work that will still wait when a node that is ordered now arrives.
 
-    of each application   left = max(0, W − R·L)              eff = min(P, left ÷ (k·L))
-    of all together       left = max(0, ΣW − ΣR·L − ½·p·S·L)   eff = min(ΣP, Σ eff, left ÷ (k·L))
-    missing               eff ÷ S − p − F ÷ S     > 0: add its share, rounded up
-    surplus               (F − P) ÷ S, while nothing useful waits: remove its share, rounded down, at least one
+    of each application   left = max(0, W − R·L)               eff = min(P, √(left ÷ m) − R), at least 0
+    of all together       left = max(0, ΣW − (ΣR + ½·p·S)·L)    useful = min(ΣP, Σ eff, left ÷ (k·L))
+    missing               (useful − F) ÷ S − p                 > 0: add its share, rounded up
+    surplus               (F − P) ÷ S − spare                  ≥ 1: remove its share, at least one
 
 W is remaining work in container-seconds, R running and P pending containers, F free executor slots, S slots of a
-capacity unit, p units on their way, L the provisioning delay, k thrift. What waits and what is free must have lasted:
-the smaller of the present figure and its running mean counts. While W is not known the pending-memory formula decides.
+capacity unit, p units on their way, L the provisioning delay, k thrift and m the least saving. An application with
+`left` on n slots ends in left ÷ n seconds, and one slot more saves it left ÷ n² of them: at n = √(left ÷ m) that is m.
+
+What is free must have lasted: the smaller of the present figure and its running mean counts. While W is not known the
+pending-memory formula decides.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from agent.domain.decisions import Decision, Hold, Reason, Resize
 from agent.domain.fleets import Fleet
 from agent.domain.observation import Observation
-from agent.domain.readings import Application
-from agent.domain.stages import RemainingWork
+from agent.domain.readings import Application, ClusterReading
 from agent.policy.dataproc import by_memory
 from agent.policy.freshness import blindness, stale
 from agent.policy.load import Load, asked, executors, load
-from agent.policy.measured import FREE, PENDING
+from agent.policy.measured import FREE
 from agent.policy.reasons import Why
 from agent.settings import Settings
 from agent.settings_policy import DataprocSettings, DemandSettings, PolicyKind
 
 NAME = PolicyKind.DEMAND
+
+Work = Mapping[str, float]
+"""Container-seconds that are left, by application id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +47,18 @@ class Reckoning:
     delay_s: float
     useful: float
     """Waiting containers that will still have work when a node arrives, and enough of it."""
-    pending: float
     free: float
+    """Slots that are free, and have been for some time."""
     work_s: float
+    spare_units: float
 
     @property
     def missing_units(self) -> float:
-        return (self.useful - self.free) / self.load.slots_per_unit - self.arriving
+        return (self.useful - self.load.free) / self.load.slots_per_unit - self.arriving
 
     @property
     def surplus_units(self) -> float:
-        return (self.free - self.load.pending) / self.load.slots_per_unit
+        return (self.free - self.load.pending) / self.load.slots_per_unit - self.spare_units
 
 
 def decide(observation: Observation, settings: Settings) -> tuple[Decision, ...]:
@@ -66,58 +73,77 @@ def decide(observation: Observation, settings: Settings) -> tuple[Decision, ...]
     if now is None:
         text = f"{NAME}: the cluster manager does not tell what runs and waits, or what an executor takes"
         return (Hold((Reason(Why.LOAD_UNKNOWN, text),)),)
-    work = observation.remaining
-    if work is None or stale(work.at, observation.at, settings.policy.max_signal_age_s):
+    work = _known_work(observation, settings)
+    if work is None:
         return (_fallback(observation, settings),)
-    return (_judge(reckon(observation, fleet, now, work, settings.policy.demand), fleet, settings.policy.demand),)
+    return (_judge(reckon(observation, reading, fleet, now, work, settings.policy.demand), fleet, settings),)
 
 
-def reckon(observation: Observation, fleet: Fleet, now: Load, work: RemainingWork, told: DemandSettings) -> Reckoning:
-    """The rule's figures. The reading is there and fresh."""
-    history, reading = observation.history, observation.reading
+def reckon(
+    observation: Observation, reading: ClusterReading, fleet: Fleet, now: Load, work: Work, told: DemandSettings
+) -> Reckoning:
+    """The rule's figures."""
+    history = observation.history
     delay_s = told.provisioning_s if history.provisioning_s is None else history.provisioning_s
-    pending = min(float(now.pending), history.smoothed.get(PENDING, 0.0))
-    free = min(float(now.free), history.smoothed.get(FREE, 0.0))
-    arriving = fleet.shortfall
-    enough_s = told.thrift * delay_s
-    each = sum(_useful(app, work, delay_s, enough_s) for app in (reading.applications or () if reading else ()))
-    left_s = max(0.0, work.total_s - (now.running + arriving * now.slots_per_unit / 2) * delay_s)
-    useful = min(pending, each, left_s / enough_s)
-    return Reckoning(now, arriving, delay_s, useful, pending, free, work.total_s)
+    arriving, total_s = fleet.shortfall, math.fsum(work.values())
+    left_s = max(0.0, total_s - (now.running + arriving * now.slots_per_unit / 2) * delay_s)
+    each = math.fsum(_worth(app, work, delay_s, told.min_saving_s) for app in reading.applications or ())
+    return Reckoning(
+        load=now,
+        arriving=arriving,
+        delay_s=delay_s,
+        useful=min(float(now.pending), each, left_s / (told.thrift * delay_s)),
+        free=min(float(now.free), history.smoothed.get(FREE, 0.0)),
+        work_s=total_s,
+        spare_units=told.spare_units,
+    )
 
 
-def _useful(app: Application, work: RemainingWork, delay_s: float, enough_s: float) -> float:
-    left_s = max(0.0, work.by_app.get(app.id, 0.0) - executors(app) * delay_s)
-    return min(float(asked(app)), left_s / enough_s)
+def _known_work(observation: Observation, settings: Settings) -> Work | None:
+    found = observation.remaining
+    if found is None or stale(found.at, observation.at, settings.policy.max_signal_age_s):
+        return None
+    return found.with_tasks_of(observation.history.task_s)
 
 
-def _judge(found: Reckoning, fleet: Fleet, told: DemandSettings) -> Decision:
-    missing, surplus = found.missing_units, found.surplus_units
+def _worth(app: Application, work: Work, delay_s: float, min_saving_s: float) -> float:
+    """Further containers that are worth it for this application, of those that it asks for."""
+    held = executors(app)
+    left_s = max(0.0, work.get(app.id, 0.0) - held * delay_s)
+    return min(float(asked(app)), max(0.0, math.sqrt(left_s / min_saving_s) - held))
+
+
+def _judge(found: Reckoning, fleet: Fleet, settings: Settings) -> Decision:
+    told, missing, surplus = settings.policy.demand, found.missing_units, found.surplus_units
     if missing > 0:
         step = math.ceil(round(told.scale_out_share * missing, 6))
         step = step if told.max_step_units is None else min(step, told.max_step_units)
         text = f"{_figures(found)}: {missing:.2f} units are missing, {step:+d} at a share of {told.scale_out_share:g}"
         return Resize(fleet.target, fleet.target + step, (Reason(Why.WORK_LEFT, text),), rule=NAME)
-    if found.useful <= 0 and surplus >= 1 and fleet.target > 0:
+    if surplus >= 1 and fleet.target > 0:
         step = min(fleet.target, max(1, math.floor(round(told.scale_in_share * surplus, 6))))
-        text = f"{_figures(found)}: {surplus:.2f} units are free, {-step:+d} at a share of {told.scale_in_share:g}"
+        text = (
+            f"{_figures(found)}: {surplus:.2f} units are free beyond {told.spare_units:g} to spare, {-step:+d} at a "
+            f"share of {told.scale_in_share:g}"
+        )
         return Resize(fleet.target, fleet.target - step, (Reason(Why.SLOTS_FREE, text),), rule=NAME)
     return Hold((_why_nothing(found),))
 
 
 def _why_nothing(found: Reckoning) -> Reason:
-    if found.pending <= 0:
-        return Reason(Why.NO_DEMAND, f"{_figures(found)}: nothing has waited, and no unit is free")
+    if found.load.pending == 0:
+        return Reason(Why.NO_DEMAND, f"{_figures(found)}: nothing waits, and not enough is free for long enough")
     if found.useful <= 0:
         return Reason(Why.WORK_SHORT, f"{_figures(found)}: what waits is done before a node could help")
     return Reason(Why.WORK_FITS, f"{_figures(found)}: what waits has room in what is free or on its way")
 
 
 def _figures(found: Reckoning) -> str:
+    now = found.load
     return (
-        f"{NAME}: {found.load.running} containers run, {found.pending:.1f} wait, {found.free:.1f} slots are free, "
-        f"{found.arriving} units on their way; {found.work_s:.0f} container-seconds are left, a node takes "
-        f"{found.delay_s:.0f} s: {found.useful:.1f} containers of use"
+        f"{NAME}: {now.running} containers run, {now.pending} wait, {now.free} slots are free, {found.arriving} units "
+        f"on their way; {found.work_s:.0f} container-seconds are left, a node takes {found.delay_s:.0f} s: "
+        f"{found.useful:.1f} containers of use"
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from agent.domain.fleets import Fleet
 from agent.domain.readings import Application, ClusterReading
-from agent.domain.slots import executor_size, free_slots
+from agent.domain.slots import Size, executor_size, free_slots
 
 RUNNING = "RUNNING"
 
@@ -46,6 +46,9 @@ def memory_per_unit_mb(reading: ClusterReading, fleet: Fleet) -> float | None:
 def load(reading: ClusterReading, fleet: Fleet) -> Load | None:
     """None where the answer does not tell enough: no size of an executor, no nodes, nothing about what waits."""
     size, per_unit = executor_size(reading), memory_per_unit_mb(reading, fleet)
+    if size is None and per_unit is not None and reading.applications == () and not reading.containers_pending:
+        # nothing runs and nothing waits: all that is free is free, whatever an executor will take
+        size = Size(per_unit * fleet.largest_unit)
     if size is None or per_unit is None or reading.containers_pending is None or reading.applications is None:
         return None
     slots = (per_unit * fleet.largest_unit) // size.memory_mb / fleet.largest_unit

@@ -12,6 +12,8 @@ from agent.settings import Settings
 
 NEWEST_SHARE = 0.3
 """Weight of the newest provisioning delay in the running mean."""
+TASK_MEMORY_S = 1800.0
+"""Time constant of the mean task time."""
 PENDING, FREE = "pending", "free"
 
 
@@ -20,6 +22,7 @@ def advance(history: History, seen: Observation, settings: Settings) -> History:
     return replace(
         _delay(history, seen),
         smoothed=_smoothed(history, seen, settings),
+        task_s=_task_s(history, seen),
         balance=_balance(history, seen, settings),
         measured_at=seen.at,
     )
@@ -48,8 +51,20 @@ def _smoothed(history: History, seen: Observation, settings: Settings) -> dict[s
     last, before = history.measured_at, history.smoothed
     if last is None or not before:
         return values
-    share = 1 - math.exp(-max(0.0, seen.at - last) / settings.policy.demand.mean_s)
+    share = _share(seen.at - last, settings.policy.demand.mean_s)
     return {name: before.get(name, value) + share * (value - before.get(name, value)) for name, value in values.items()}
+
+
+def _task_s(history: History, seen: Observation) -> float | None:
+    measured, before = None if seen.remaining is None else seen.remaining.mean_task_s, history.task_s
+    if measured is None or before is None or history.measured_at is None:
+        return before if measured is None else measured
+    return before + _share(seen.at - history.measured_at, TASK_MEMORY_S) * (measured - before)
+
+
+def _share(gone_s: float, constant_s: float) -> float:
+    """How much of a running mean is new after that time."""
+    return 1 - math.exp(-max(0.0, gone_s) / constant_s)
 
 
 def _balance(history: History, seen: Observation, settings: Settings) -> MemoryBalance | None:

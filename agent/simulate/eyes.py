@@ -18,6 +18,8 @@ from agent.simulate.world import World
 
 EPOCH = 1_700_000_000.0
 """Unix time at which every simulated workload begins."""
+GIBIBYTE = 2.0**30
+"""What an unfinished job is said to have left on each node where it wrote for the shuffle."""
 REMAINING_WORK = "RemainingWorkSeconds"
 MASTER_MB = 1_408.0
 """Of an application master; they run beside the nodes that are simulated."""
@@ -34,12 +36,14 @@ class Eyes:
         self._scheduler = scheduler
         self._reading: ClusterReading | None = None
         self._work: RemainingWork | None = None
+        self._shuffle: dict[str, float] = {}
 
     def look(self, now: float, history: History, fleet: Fleet | None) -> Observation:
         at = EPOCH + now
         if self._reading is None or not any(span.covers(now) for span in self._world.faults.stale):
             self._reading = self._read(at)
             self._work = self._remaining(at)
+            self._shuffle = {node.host: GIBIBYTE * len(node.shuffles) for node in self._capacity.nodes if node.shuffles}
         return Observation(
             at=at,
             signals=self._signals(self._reading, fleet),
@@ -58,6 +62,7 @@ class Eyes:
             reading=self._reading,
             history=history,
             remaining=self._work,
+            shuffle=self._shuffle,
         )
 
     def _signals(self, reading: ClusterReading, fleet: Fleet | None) -> dict[str, Signal]:
@@ -79,8 +84,8 @@ class Eyes:
             for name, (value, *_) in ((name, list(values)) for name, values in figures.items() if values):
                 if value is not None:
                     found[name] = _signal(at, value)
-        if self._work is not None:
-            found[REMAINING_WORK] = _signal(self._work.at, self._work.total_s)
+        if self._work is not None and (left := self._work.total_s) is not None:
+            found[REMAINING_WORK] = _signal(self._work.at, left)
         return found
 
     def _remaining(self, at: float) -> RemainingWork | None:
@@ -88,9 +93,11 @@ class Eyes:
         if factor is None:
             return None
         work = remaining_work(at, (_progress(job, self._world.executor_cores) for job in self._scheduler.active))
-        if work is None or factor == 1:
+        if factor == 1:
             return work
-        return RemainingWork(at=at, by_app={app: left * factor for app, left in work.by_app.items()})
+        wrong = {app: left * factor for app, left in work.by_app.items()}
+        mean = None if work.mean_task_s is None else work.mean_task_s * factor
+        return RemainingWork(at=at, by_app=wrong, unmeasured=work.unmeasured, mean_task_s=mean)
 
     def _read(self, at: float) -> ClusterReading:
         nodes = [*self._capacity.core, *(n for n in self._capacity.nodes if n.phase in {Phase.READY, Phase.DRAINING})]

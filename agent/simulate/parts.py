@@ -18,7 +18,8 @@ class Phase(Enum):
 
 class Node:
     __slots__ = (
-        "executors", "free_mb", "gone_at", "host", "launched_at", "number", "phase", "place", "task", "views", "worked",
+        "executors", "free_mb", "gone_at", "host", "launched_at", "number", "phase", "place", "shuffles", "task",
+        "views", "worked",
     )  # fmt: skip
 
     def __init__(self, number: int, memory_mb: float, *, task: bool) -> None:
@@ -33,6 +34,8 @@ class Node:
         self.worked = False
         self.place = -1
         """Where it stands among the nodes that have room; −1 when it does not."""
+        self.shuffles: dict[JobState, None] = {}
+        """Unfinished jobs whose shuffle output lies on it."""
         self.views: dict[object, object] = {}
 
     @property

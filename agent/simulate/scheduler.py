@@ -111,6 +111,8 @@ class Scheduler:
 
     def _finish(self, job: JobState) -> None:
         job.finished_at = self._events.now
+        for node in job.outputs:
+            del node.shuffles[job]
         job.outputs.clear()
         for executor in tuple(job.executors):
             self._release(executor)
@@ -168,7 +170,7 @@ class Scheduler:
         tally.busy_s += duration
         if run.writes:
             executor.wrote = True
-            job.outputs.setdefault(executor.node, []).append(duration)
+            self._leave_output(job, executor.node, duration)
         if job.todo and not job.again and executor.node.phase is Phase.READY and not self._over_share(job):
             # nearly always: the next task of the same stage, in the same place
             run.duration_s = job.todo.pop()
@@ -187,6 +189,15 @@ class Scheduler:
         self._feed(executor)
         if job.asks:
             self._ask(job)
+
+    @staticmethod
+    def _leave_output(job: JobState, node: Node, duration_s: float) -> None:
+        known = job.outputs.get(node)
+        if known is None:
+            job.outputs[node] = [duration_s]
+            node.shuffles[job] = None
+        else:
+            known.append(duration_s)
 
     def _idle(self, about: tuple[Executor, float]) -> None:
         executor, since = about
@@ -213,6 +224,7 @@ class Scheduler:
 
     def _forget_outputs(self, job: JobState, node: Node) -> None:
         lost = job.outputs.pop(node)
+        del node.shuffles[job]
         job.again.extend(lost)
         job.left += len(lost)
         self.tally.lost_outputs += len(lost)
