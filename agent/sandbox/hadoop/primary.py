@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import shlex
 import subprocess
 import time
@@ -33,6 +34,7 @@ class Primary:
         self._launcher = launcher
         self._processes = processes
         self._daemons: dict[str, subprocess.Popen[bytes]] = {}
+        self._tools = itertools.count(1)
 
     @property
     def resource_manager_url(self) -> str:
@@ -133,21 +135,22 @@ class Primary:
 
     def _run(self, main_class: str, arguments: Sequence[str]) -> str:
         name = f"{main_class.rpartition('.')[2]} {' '.join(arguments)}"
+        log_name = f"tool-{next(self._tools)}"
+        # with the daemons' own care: a cluster that is stopped meanwhile must not leave it behind
         try:
-            done = subprocess.run(
-                [*self._tool(main_class), *arguments],
-                env=self.environment(),
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                timeout=TOOL_TIMEOUT_S,
-                check=False,
-            )
+            process = self._process([*self._tool(main_class), *arguments], log_name)
+        except RuntimeError as error:
+            raise HadoopFailed(f"{name}: {error}") from error
+        try:
+            process.wait(TOOL_TIMEOUT_S)
         except subprocess.TimeoutExpired as error:
             raise HadoopFailed(f"{name}: no end within {TOOL_TIMEOUT_S:.0f} s") from error
-        if done.returncode != 0:
-            raise HadoopFailed(f"{name}: {done.stderr[-2000:]}")
-        return done.stdout
+        finally:
+            self._processes.kill(process)
+        said = (self.workdir / "logs" / f"{log_name}.log").read_text(encoding="utf-8", errors="replace")
+        if process.returncode != 0:
+            raise HadoopFailed(f"{name}: {said[-2000:]}")
+        return said
 
 
 def _tail(log: Path, lines: int = 15) -> str:
