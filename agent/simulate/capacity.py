@@ -6,8 +6,7 @@ from bisect import bisect_right
 from random import Random
 from typing import Protocol
 
-from agent.domain.fleets import RUNNING, Collection, Fleet, FleetNode
-from agent.policy.settling import RESIZING
+from agent.domain.fleets import RESIZING, RUNNING, Collection, Fleet, FleetNode
 from agent.simulate.events import Events
 from agent.simulate.parts import Node, Phase
 from agent.simulate.world import World

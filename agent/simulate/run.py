@@ -22,6 +22,8 @@ from agent.simulate.scheduler import Scheduler
 from agent.simulate.workload import Workload
 from agent.simulate.world import World
 
+VERSION = "1"
+"""Of the simulator: results of another one do not compare."""
 LONGEST_FACTOR = 20.0
 """A run that has not ended after so many horizons never will: its policy starves the work."""
 
