@@ -24,6 +24,8 @@ from agent.sandbox.emr.model import Emr
 from agent.sandbox.emr.processes import StepProcesses
 from agent.sandbox.emr.throttle import QUOTAS, Quota
 from agent.sandbox.emr.timed_nodes import TimedNodes
+from agent.sandbox.market.front import MarketFront
+from agent.sandbox.market.prices import SpotMarket
 from agent.sandbox.nodes import NodeHost
 
 log = logging.getLogger(__name__)
@@ -60,11 +62,12 @@ class SandboxServer:
         port: int = 0,
         page_size: int = 50,
         on_call: Callable[[Call], None] | None = None,
+        price_seed: int = 0,
     ) -> None:
         """`host` makes the instances real (None: they only take time). `tick_s=None`: no clock thread, the owner
         calls `tick`, which is how a test steps the time. `folder` gets `steps/<step id>/{stdout,stderr}`;
         `step_env` is the environment of steps (None: that of this process). `on_call` hears of every EMR request,
-        in the thread that answers it.
+        in the thread that answers it. `price_seed` makes the prices of EC2.
         """
         self.region = region
         self.delays = delays
@@ -75,6 +78,8 @@ class SandboxServer:
         self._processes = StepProcesses(self.folder / "steps", os.environ if step_env is None else step_env, step_cwd)
         self.api = EmrApi(self.emr, clock, quotas, lambda step: str(self.step_folder(step)), page_size, on_call)
         self._clockwork = Clockwork(self.emr, self.nodes, self._processes, clock)
+        moto = DomainDispatcherApplication(create_backend_app)
+        self.market = MarketFront(SpotMarket(region, price_seed), clock, moto, page_size)
         self._clock = clock
         self._tick_s = tick_s
         self._port = port
@@ -89,7 +94,7 @@ class SandboxServer:
 
     def start(self) -> str:
         """Serve, and answer the endpoint's URL."""
-        front = Front(self.api, DomainDispatcherApplication(create_backend_app))
+        front = Front(self.api, self.market)
         self._server = make_server("127.0.0.1", self._port, front, threaded=True, request_handler=_QuietHandler)
         self._server.daemon_threads = True
         self._spawn("sandbox-http", lambda: self._server.serve_forever(poll_interval=0.05))
