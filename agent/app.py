@@ -227,6 +227,7 @@ class App:
             notifier=self._notifier(),
             journal=Journal(settings.journal.path, settings.journal.max_bytes),
             shuffle=lambda: {} if self._sensed is None else self._sensed.snapshot.shuffle,
+            remaining=lambda: None if self._sensed is None else self._sensed.snapshot.remaining,
             pause=PauseFile(settings.policy.pause_path, self._clock),
             missing=self._capabilities.missing,
         )

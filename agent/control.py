@@ -27,6 +27,7 @@ from agent.domain.prices import UnitPrices
 from agent.domain.readings import ClusterReading
 from agent.domain.rights import MissingRight
 from agent.domain.signals import Signal
+from agent.domain.stages import RemainingWork
 from agent.domain.turns import Started, Turn
 from agent.policy import busy, reasons, settling
 from agent.policy.advice import advice
@@ -63,6 +64,8 @@ class Outside:
     """What a capacity unit costs, as last asked. Never raises."""
     shuffle: Callable[[], Mapping[str, float]] = dict
     """Bytes written for later stages, by host, as of the last look."""
+    remaining: Callable[[], RemainingWork | None] = lambda: None
+    """What running applications still have to do, as of the last look."""
     pause: Callable[[], Pause | None] = lambda: None
     """The pause that was asked for. Never raises."""
     missing: Callable[[], tuple[MissingRight, ...]] = tuple
@@ -163,6 +166,7 @@ class Controller:
             shuffle=self._outside.shuffle(),
             paused=self._outside.pause(),
             missing=self._outside.missing(),
+            remaining=self._outside.remaining(),
         )
 
     def _probe(self, at: float, *, freshly: bool = False) -> tuple[Evidence, ...]:

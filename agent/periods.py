@@ -13,6 +13,7 @@ from agent.aggregate.signals import signals
 from agent.aggregate.silent import unheard
 from agent.aggregate.snapshot import Snapshot
 from agent.aggregate.table import Table
+from agent.aggregate.wants import with_wants
 from agent.domain.datums import Datum
 from agent.domain.fleets import Fleet
 from agent.domain.readings import ClusterReading
@@ -69,5 +70,6 @@ class Periods:
         now = self._table.snapshot(at)
         before = self._closed[0] if len(self._closed) == 2 else None
         rolled = roll_up(now, before, fleet=fleet, idle=idle)
-        reading = None if now.cluster is None else replace(now.cluster, unheard=unheard(now))
+        cluster = with_wants(now.cluster, now.instances)
+        reading = None if cluster is None else replace(cluster, unheard=unheard(now))
         return Sensed(signals(rolled, now, fleet=fleet), reading, now)

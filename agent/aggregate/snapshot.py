@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from agent.domain.readings import ClusterReading, HdfsReading, NodeReading
 from agent.domain.roles import Role as Role
+from agent.domain.stages import RemainingWork
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,8 @@ class Snapshot:
     """The agent's own counters since its start."""
     shuffle: Mapping[str, float] = field(default_factory=dict)
     """By host: bytes that the unfinished applications of which it is known have written for later stages."""
+    remaining: RemainingWork | None = None
+    """What running applications still have to do; None while one of them has not told."""
     new_after: float = math.inf
     """An instance first seen later than this is new, so its counters count from zero: the agent had then listened for
     two report periods. One first seen earlier, or that comes back after it fell silent, may have a past that is not

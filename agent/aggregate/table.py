@@ -15,9 +15,12 @@ from agent.aggregate.arrivals import Arrival, Reader
 from agent.aggregate.deaths import Deaths, evidence, heap_max, says_memory
 from agent.aggregate.entries import Entry, Key, id_of, key_of
 from agent.aggregate.layouts import Shape, Shapes
-from agent.aggregate.shuffle import by_host, standing_shuffle
+from agent.aggregate.remaining import remaining
+from agent.aggregate.shuffle import by_host
 from agent.aggregate.snapshot import MemoryDeath, Role, Snapshot
+from agent.aggregate.standing import standing
 from agent.domain.readings import ClusterReading, ExecutorRemoval, HdfsReading, NodeReading, Reading, ShuffleReading
+from agent.domain.stages import StagesReading
 from agent.settings import ListenerSettings
 from agent.telemetry import Telemetry
 from agent.wire import refusals
@@ -69,6 +72,7 @@ class Table:
         self._hdfs: HdfsReading | None = None
         self._node: NodeReading | None = None
         self._shuffle: dict[str, ShuffleReading] = {}
+        self._stages: dict[str, StagesReading] = {}
 
     def report(self, raw: bytes, peer: str, at: float) -> None:
         """Take one report. What is refused is counted; nothing is raised, whatever the bytes.
@@ -103,6 +107,8 @@ class Table:
                     self._removed(reading)
                 case ShuffleReading():
                     self._shuffle[reading.app] = reading
+                case StagesReading():
+                    self._stages[reading.app] = reading
 
     def snapshot(self, at: float) -> Snapshot:
         """Everything that is alive at `at`."""
@@ -112,8 +118,9 @@ class Table:
             entries = [entry for entry in self._entries.values() if not entry.suspect]
             deaths = self._deaths.standing(at)
             lost, cluster, hdfs, node = self._lost, self._cluster, self._hdfs, self._node
-            self._shuffle = standing_shuffle(self._shuffle, cluster, at)
-            shuffle = self._shuffle
+            self._shuffle = standing(self._shuffle, cluster, at)
+            self._stages = standing(self._stages, cluster, at)
+            shuffle, stages = self._shuffle, self._stages
             tally, self._tally = self._tally, Counter()
         for name, count in tally.items():
             self._telemetry.count(name, count)
@@ -127,6 +134,7 @@ class Table:
             node=node,
             counts=self._telemetry.counts(),
             shuffle=by_host(shuffle),
+            remaining=remaining(stages, cluster),
             new_after=self._listening_since + SILENT_PERIODS * self._settings.report_period_s,
         )
 

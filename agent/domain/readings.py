@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from agent.domain.stages import StagesReading
+
 
 class ClusterManager(StrEnum):
     YARN = "yarn"
@@ -88,6 +90,8 @@ class Application:
     """What it waits for; None where the cluster manager does not say, or says it in a way that bounds the place."""
     limited_by: str | None = None
     """While it waits to run: the limit that keeps it waiting, by the scheduler's own word."""
+    executor_memory_mb: float | None = None
+    """What one executor of it takes; None where the cluster manager does not say (YARN)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,4 +169,4 @@ class ShuffleReading:
     """Over the application's life: Spark does not tell what it has cleaned up since."""
 
 
-Reading = ClusterReading | HdfsReading | NodeReading | ExecutorRemoval | ShuffleReading
+Reading = ClusterReading | HdfsReading | NodeReading | ExecutorRemoval | ShuffleReading | StagesReading

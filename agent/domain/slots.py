@@ -26,7 +26,8 @@ class Size:
 def executor_size(reading: ClusterReading) -> Size | None:
     """What one executor asks for, from the best source at hand; None when nothing tells.
 
-    The largest container that a running application waits for; else the mean of what waits; else the mean of what
+    The largest container that a running application waits for, or the largest executor where the cluster manager says
+    what one takes; else the mean of what waits; else the mean of what
     running applications hold, application masters left out where their size shows; else what those that wait to run
     ask for, which are application masters.
     """
@@ -34,7 +35,7 @@ def executor_size(reading: ClusterReading) -> Size | None:
     running = [application for application in applications if application.state == RUNNING]
     told = all(application.asks is not None for application in applications)
     counted = cores_counted(reading)
-    size = _largest(running)
+    size = _largest(running) or _told(running)
     if size is None and not told:
         size = _mean_pending(reading)
     size = size or _mean_held(running, reading.nodes or ()) or _largest(applications) or _mean_pending(reading)
@@ -103,6 +104,11 @@ def _largest(applications: Iterable[Application]) -> Size | None:
     asks = [ask for application in applications for ask in application.asks or () if ask.count > 0]
     largest = max(asks, key=lambda ask: ask.memory_mb, default=None)
     return None if largest is None else Size(largest.memory_mb, largest.cores)
+
+
+def _told(applications: Iterable[Application]) -> Size | None:
+    sizes = [app.executor_memory_mb for app in applications if app.executor_memory_mb]
+    return Size(max(sizes)) if sizes else None
 
 
 def _mean_pending(reading: ClusterReading) -> Size | None:

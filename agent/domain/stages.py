@@ -22,6 +22,15 @@ class StageProgress:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StagesReading:
+    """The active stages of one running application, as its driver tells them."""
+
+    at: float
+    app: str
+    stages: tuple[StageProgress, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RemainingWork:
     """Work that is left in the active stages of running applications."""
 

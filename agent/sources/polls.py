@@ -7,9 +7,11 @@ from dataclasses import replace
 from functools import partial
 
 from agent.domain.readings import ClusterManager, ClusterReading, ExecutorRemoval, Reading, ShuffleReading
+from agent.domain.stages import StagesReading
 from agent.sources.rest_poller import Ask, Poll
-from agent.wire import hadoop_jmx, spark_rest, standalone, yarn
+from agent.wire import hadoop_jmx, spark_rest, spark_stages, standalone, yarn
 from agent.wire.json_fields import Malformed
+from agent.wire.spark_rest import SparkApplication
 
 LatestCluster = Callable[[], ClusterReading | None]
 """The cluster manager's last answer, whatever its age."""
@@ -79,16 +81,18 @@ def hdfs_poll(url: str, other_urls: Sequence[str] = ()) -> Poll:
     return poll
 
 
-def _executors(value: object, at: float, app: str) -> tuple[tuple[ExecutorRemoval, ...], ShuffleReading] | Malformed:
+def _executors(
+    value: object, at: float, app: str
+) -> tuple[tuple[ExecutorRemoval, ...], ShuffleReading, float] | Malformed:
     removals, shuffle = spark_rest.removals(value, at, app), spark_rest.shuffle(value, at, app)
     if isinstance(removals, Malformed):
         return removals
-    return shuffle if isinstance(shuffle, Malformed) else (removals, shuffle)
+    return shuffle if isinstance(shuffle, Malformed) else (removals, shuffle, spark_stages.tasks_at_once(value))
 
 
 class SparkPoll:
-    """What executors wrote for the shuffle, and why they were removed, each removal once, from the web UIs of the
-    running applications.
+    """How far the active stages are, what executors wrote for the shuffle, and why they were removed, each removal
+    once, from the web UIs of the running applications.
 
     With `url` that one address is asked for all that it serves (a driver, a history server); else each
     running application of the cluster manager's last answer is asked at its own UI: YARN's answer has the
@@ -102,21 +106,21 @@ class SparkPoll:
         self._master_url = master_url.rstrip("/")
         self._max_applications = max_applications
         self._ui_urls: dict[str, str] = {}
-        self._paths: dict[str, str] = {}
+        self._served: dict[str, SparkApplication] = {}
         self._reported: dict[tuple[str, str], set[str]] = {}
         self._turn = 0
 
     def __call__(self, ask: Ask) -> Iterator[Reading]:
         """Remembers of each application only while it runs: nothing grows with those that have been."""
         if self._url:
-            self._paths = self._served(ask, self._url)
-            bases = dict.fromkeys(self._paths, self._url)
+            self._served = self._ask_served(ask, self._url)
+            bases = dict.fromkeys(self._served, self._url)
         else:
             bases = self._running(ask)
-            self._paths = {app: path for app, path in self._paths.items() if app in bases}
+            self._served = {app: served for app, served in self._served.items() if app in bases}
         self._reported = {known: reported for known, reported in self._reported.items() if known[0] in bases}
         for app in self._in_turn(tuple(bases)):
-            yield from self._removals(ask, app, bases[app])
+            yield from self._application(ask, app, bases[app])
 
     def _running(self, ask: Ask) -> dict[str, str]:
         """UI addresses by application id; those known last while the cluster manager does not tell."""
@@ -134,26 +138,29 @@ class SparkPoll:
         self._ui_urls = {app.id: known[app.id].rstrip("/") for app in running if app.id in known}
         return self._ui_urls
 
-    def _served(self, ask: Ask, base: str) -> dict[str, str]:
-        """Paths to executors by application id, of what this address serves; those known last when it fails."""
+    def _ask_served(self, ask: Ask, base: str) -> dict[str, SparkApplication]:
+        """By application id what this address serves; what was known last when it fails."""
         served = ask.json(base + spark_rest.APPLICATIONS_PATH, spark_rest.applications)
-        return self._paths if served is None else {app.id: app.executors_path for app in served}
+        return self._served if served is None else {app.id: app for app in served}
 
-    def _removals(self, ask: Ask, app: str, base: str) -> Iterator[ExecutorRemoval | ShuffleReading]:
-        if app not in self._paths:
-            served = self._served(ask, base).get(app)
+    def _application(self, ask: Ask, app: str, base: str) -> Iterator[ExecutorRemoval | ShuffleReading | StagesReading]:
+        if app not in self._served:
+            served = self._ask_served(ask, base).get(app)
             if served is None:
                 return
-            self._paths[app] = served
-        path = self._paths[app]
-        found = ask.json(base + path, partial(_executors, app=app))
+            self._served[app] = served
+        known = self._served[app]
+        found = ask.json(base + known.executors_path, partial(_executors, app=app))
         if found is None:
             # a further attempt of it (YARN, cluster mode) has another path, and numbers its executors anew
-            del self._paths[app]
+            del self._served[app]
             return
-        reported = self._reported.setdefault((app, path), set())
-        removals, shuffle = found
+        reported = self._reported.setdefault((app, known.path), set())
+        removals, shuffle, at_once = found
         yield shuffle
+        stages = ask.json(base + known.stages_path, partial(spark_stages.stages, app=app, tasks_at_once=at_once))
+        if stages is not None:
+            yield stages
         for removal in removals:
             if removal.executor not in reported:
                 reported.add(removal.executor)

@@ -49,8 +49,16 @@ class SparkApplication:
     @property
     def executors_path(self) -> str:
         """Executors that are gone included."""
+        return f"{self.path}/allexecutors"
+
+    @property
+    def stages_path(self) -> str:
+        return f"{self.path}/stages?status=active"
+
+    @property
+    def path(self) -> str:
         attempt = f"/{self.attempt}" if self.attempt else ""
-        return f"{APPLICATIONS_PATH}/{self.id}{attempt}/allexecutors"
+        return f"{APPLICATIONS_PATH}/{self.id}{attempt}"
 
 
 def applications(value: object, at: float) -> tuple[SparkApplication, ...] | Malformed:  # noqa: ARG001

@@ -84,16 +84,19 @@ def _application(app: dict[str, Any]) -> Application:
         name=app["name"] or "",
         state=app["state"].upper(),
         memory_used_mb=(app["per_executor"] or 0.0) if app["cores"] else 0.0,
+        executor_memory_mb=app["per_executor"],
     )
 
 
 def _driver(driver: dict[str, Any]) -> Application:
+    """In cluster mode: a JVM on a worker, that asks for no executor under this id."""
     state = driver["state"].upper()
     return Application(
         id=driver["id"],
         name="driver",
         state=state,
         memory_used_mb=(driver["memory"] or 0.0) if state == "RUNNING" else 0.0,
+        asks=(),
     )
 
 

@@ -353,6 +353,7 @@ def serve_app(server: FakeHttp, app: str, gone: list[str], ui: str = "", attempt
     path = f"{ui}/api/v1/applications/{app}" + (f"/{attempt}" if attempt else "") + "/allexecutors"
     server.answers(f"{ui}/api/v1/applications", http.value([{"id": app, "attempts": attempts}]))
     server.answers(path, http.value([*executors, {"id": "driver", "isActive": True}]))
+    server.answers(path.replace("/allexecutors", "/stages"), http.value([]))
 
 
 def seen(readings: list[Any]) -> list[tuple[str, str]]:
@@ -410,7 +411,7 @@ def test_the_real_answers_of_both_sparks_are_read_through_the_masters_page(serve
         rig = Rig(SparkPoll(lambda reading=reading: reading, master_url=server.url))  # type: ignore[misc]
         assert len(seen(rig.poll())) == count
         asked = len(server.requests)
-        assert seen(rig.poll()) == [] and len(server.requests) == asked + 1
+        assert seen(rig.poll()) == [] and len(server.requests) == asked + 2, "executors and stages"
 
 
 def test_a_set_address_is_asked_for_all_that_it_serves(server: FakeHttp) -> None:
