@@ -121,7 +121,7 @@ class Node:
         if self.kind is Kind.PREFIX:
             return list(command)
         spaces = ["--mount", "--pid", "--fork", "--kill-child", *([] if self.has_network else ["--net"])]
-        enter = ["bash", "-c", _ENTER, "enter", str(self.root), "\n".join(self._binds())]
+        enter = ["bash", "-c", _ENTER, "enter", str(self.root), "\n".join(self.binds())]
         return ["unshare", *spaces, *enter, *command]
 
     def environment(self) -> dict[str, str]:
@@ -196,7 +196,7 @@ class Node:
         if self.has_python and python is not None:
             link.symlink_to(python)
 
-    def _binds(self) -> list[str]:
+    def binds(self) -> list[str]:
         """`from:to:mode` lines, and the places that they are mounted on."""
         folders = [("/usr", "ro"), ("/dev", "rw"), (str(self.aws), "ro"), (sys.base_prefix, "ro")]
         if (python := host_python()) is not None:

@@ -114,7 +114,8 @@ def test_two_at_once_end_as_one(primary: Node, published: Published, local: Loca
     script = local(primary, published).script
     path = primary.root / "tmp/install.sh"
     path.write_text(script, encoding="utf-8")
-    both = f"bash /tmp/install.sh {MAXIMUM} & bash /tmp/install.sh {MAXIMUM} & wait %1; a=$?; wait %2 && exit $a"
+    one = f"bash /tmp/install.sh {MAXIMUM} &"
+    both = f"{one} first=$!; {one} second=$!; wait $first && wait $second"
     said = good(primary.run(["bash", "-c", both]))
     assert said.count("switched to") == 1
     assert_good(primary, published, said)
