@@ -16,7 +16,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from agent.domain.decisions import Decision, Hold, Outcome, Reason, Resize, Result, Terminate
+from agent.domain.decisions import Decision, GroupTarget, Hold, Outcome, Reason, Resize, Result, Terminate
 from agent.domain.fleets import Cluster, Fleet
 from agent.domain.observation import Evidence, History, Observation, Pause
 from agent.domain.prices import UnitPrices
@@ -175,9 +175,13 @@ def decision_to_json(decision: Decision) -> dict[str, Any]:
             return {"says": "hold", "because": because}
         case Terminate():
             return {"says": "terminate", "because": because}
-        case Resize(current, target, _, rule, on_demand):
+        case Resize(current, target, _, rule, on_demand, groups):
             told = {"says": "resize", "current": current, "target": target, "rule": rule, "because": because}
-            return told if on_demand is None else {**told, "on_demand": on_demand}
+            if on_demand is not None:
+                told["on_demand"] = on_demand
+            if groups:
+                told["groups"] = [[group.id, group.target, list(group.leaving)] for group in groups]
+            return told
 
 
 def decision_from_json(found: Mapping[str, Any]) -> Decision:
@@ -196,6 +200,10 @@ def decision_from_json(found: Mapping[str, Any]) -> Decision:
                 because,
                 rule=None if rule is None else str(rule),
                 on_demand=None if on_demand is None else int(on_demand),
+                groups=tuple(
+                    GroupTarget(str(id), int(target), tuple(map(str, leaving)))
+                    for id, target, leaving in found.get("groups", ())
+                ),
             )
         case other:
             raise ValueError(f"{other!r} is no decision")

@@ -201,16 +201,23 @@ class FleetSettings(Model):
     instance_types: tuple[InstanceType, ...] = Field(
         (), description="Types of the task fleet that is added when the cluster has none."
     )
-    group: str = Field(
-        "",
-        description="Id or name of the task instance group to resize (`instance_groups`). Empty: the only one; of "
-        "several the first on the market that is bought on.",
+    groups: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
+        (),
+        description="Ids or names of the task instance groups to resize (`instance_groups`), in the order in which "
+        "they are filled, whatever their markets. Empty: the only one; of several the first on the market that is "
+        "bought on.",
     )
     poll_period_s: Seconds = Field(
         300.0, description="Fleet and cluster are described so often when nothing is in flight."
     )
     settle_poll_period_s: Seconds = Field(20.0, description="The same while a resize of ours is in flight.")
     max_age_s: Seconds = Field(900.0, description="An older fleet or cluster view is stale: hold.")
+
+    @model_validator(mode="after")
+    def _groups_are_unique(self) -> FleetSettings:
+        if twice := sorted({name for name in self.groups if self.groups.count(name) > 1}):
+            raise ValueError(f"groups are named twice: {', '.join(twice)}")
+        return self
 
     @model_validator(mode="after")
     def _ordered(self) -> FleetSettings:

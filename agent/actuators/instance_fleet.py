@@ -161,7 +161,13 @@ class InstanceFleets:
 def node(instance: Mapping[str, Any], units: int) -> FleetNode:
     """An instance of ListInstances; without hosts while it has no address yet."""
     names = (instance.get("PrivateDnsName"), instance.get("PrivateIpAddress"))
-    return FleetNode(hosts=tuple(name for name in names if name), units=units)
+    return FleetNode(
+        hosts=tuple(name for name in names if name),
+        units=units,
+        id=instance.get("Ec2InstanceId", ""),
+        group=instance.get("InstanceGroupId", ""),
+        running=instance["Status"]["State"] == "RUNNING",
+    )
 
 
 def _weights(fleet: Mapping[str, Any]) -> Mapping[str, int]:

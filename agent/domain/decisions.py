@@ -27,6 +27,17 @@ class Hold:
 
 
 @dataclass(frozen=True, slots=True)
+class GroupTarget:
+    """What a resize means for one instance group."""
+
+    id: str
+    target: int
+    """Instances."""
+    leaving: tuple[str, ...] = ()
+    """EC2 instance ids of those that are to go, the first to go first; only of a scale in."""
+
+
+@dataclass(frozen=True, slots=True)
 class Resize:
     """Bring the task fleet's target from `current` to `target` capacity units (on-demand and spot together)."""
 
@@ -37,6 +48,8 @@ class Resize:
     """The rule or policy that asked, for its cooldown."""
     on_demand: int | None = None
     """Of the target, units on demand; None where the market that is not bought on keeps what it has."""
+    groups: tuple[GroupTarget, ...] = ()
+    """On a cluster of instance groups: those that get another size. They are of one direction."""
 
     def __post_init__(self) -> None:
         if self.target == self.current or self.target < 0:

@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 RUNNING = "RUNNING"
-"""The one state of a fleet or group in which it takes a new target (InstanceFleetState, InstanceGroupState)."""
+"""The one state of a fleet or group that is at rest (InstanceFleetState, InstanceGroupState)."""
+
+RESIZING = "RESIZING"
+"""A fleet or group in this state accepts another resize: EMR merges the two, or does one after the other."""
 
 
 class Collection(StrEnum):
@@ -24,6 +27,35 @@ class FleetNode:
     """Every name under which a cluster manager may know it: private DNS name, private address."""
     units: int
     """Its weighted capacity."""
+    id: str = ""
+    """EC2's instance id; empty while EC2 has given none, and where nobody asked."""
+    group: str = ""
+    """The id of its instance group; empty in a fleet."""
+    running: bool = True
+    """Whether EMR says that it is up; False while it is on its way."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskGroup:
+    """One task instance group, in instances."""
+
+    id: str
+    state: str
+    """EMR's own word (InstanceGroupState)."""
+    on_demand: bool
+    """Its market, for its whole life; otherwise spot."""
+    target: int
+    provisioned: int
+
+    @property
+    def usable(self) -> bool:
+        """Whether it takes another size. ARRESTED, SUSPENDED, RECONFIGURING and unknown states do not."""
+        return self.state in {RUNNING, RESIZING}
+
+    @property
+    def stopped(self) -> bool:
+        """Whether EMR has given up on it, after bootstrap failures for example: it gets nothing more by itself."""
+        return self.state in {"SUSPENDED", "ARRESTED"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +78,9 @@ class Fleet:
     """The largest weight of its instance types: EMR may overshoot a target by one less than this."""
     nodes: tuple[FleetNode, ...] | None = None
     """None when the instances were not listed; not the same as no instances."""
+    groups: tuple[TaskGroup, ...] = ()
+    """The task groups that it is the sum of, in the order in which they are filled; empty for a fleet. Of a stopped
+    group the sum counts what it holds, as asked for and as there, unless all are stopped."""
 
     @property
     def target(self) -> int:

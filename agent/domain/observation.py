@@ -54,6 +54,8 @@ class Shortage:
     """Shortages in a row."""
     moved_units: int = 0
     """On-demand units that were bought in the place of spot."""
+    groups: Mapping[str, float] = field(default_factory=dict)
+    """By id of the instance groups that were short: when that was last answered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

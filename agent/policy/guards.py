@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from agent.domain.decisions import Decision, Hold, Reason, Resize, Terminate
 from agent.domain.observation import Observation
 from agent.domain.rights import Capability
-from agent.policy import busy, limits, money, queue, settling, shortage, vetoes, work
+from agent.policy import busy, limits, money, placement, queue, settling, shortage, vetoes, work
 from agent.policy.arbiter import ends_by_deadline
 from agent.policy.cooldown import cooled_down
 from agent.policy.ending import noticed
@@ -232,8 +232,10 @@ GUARDS: tuple[Guard, ...] = (
     cooled_down,  # after those that do not depend on time, so that their reasons are heard
     work.kept,  # may raise a scale in's target: stands before the limits, which have the last word
     shortage.moved_back_first,  # the dearer units go first; changes no target
+    placement.placed,  # a group has a market of its own, and so what growth costs depends on which one grows
     money.affordable,  # after all that may still lower a target or move it to the dearer market
     limits.within,  # last of those that change a target: nothing after it may move it out again
+    placement.placed,  # again, for the target as it has become since
     unprotected,  # ends from here on; protection is somebody's explicit will, so it is named first
     evidently_idle,  # every probe, judged again now
     nothing_in_flight,  # what is under way in EMR ends before the cluster does

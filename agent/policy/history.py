@@ -133,7 +133,11 @@ def _not_ahead(history: History, seen: Observation) -> History:
         manager_answered_at=_earlier(history.manager_answered_at, at),
         notified_at=_earlier(history.notified_at, at),
         terminate_sent_at=_earlier(history.terminate_sent_at, at),
-        shortage=replace(history.shortage, began=_earlier(history.shortage.began, at)),
+        shortage=replace(
+            history.shortage,
+            began=_earlier(history.shortage.began, at),
+            groups={group: min(then, at) for group, then in history.shortage.groups.items()},
+        ),
     )
 
 

@@ -75,6 +75,7 @@ class Why(StrEnum):
     DEMAND_GONE = "demand-gone"
     MONEY_CAP = "money-cap"
     PRICE_UNKNOWN = "price-unknown"
+    NO_GROUP = "no-group"
     MINIMUM = "minimum"
     MAXIMUM = "maximum"
     EMPTY_HISTORY = "empty-history"

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from agent.domain.decisions import Reason
-from agent.domain.fleets import RUNNING, Fleet
+from agent.domain.fleets import RESIZING, RUNNING, Fleet
 from agent.domain.observation import History
 from agent.policy.reasons import Why
 from agent.settings import FleetSettings
-
-RESIZING = "RESIZING"
-"""A fleet in this state accepts another resize (EMR's event texts show the merge); we wait for patience's sake."""
 
 DRAIN_S = 3600.0
 """EMR ends a fleet's scale in after 60 minutes, met or not (EMR management guide, instance fleet resize)."""

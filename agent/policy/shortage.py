@@ -12,12 +12,11 @@ import math
 from dataclasses import replace
 
 from agent.domain.decisions import Decision, Reason, Resize
-from agent.domain.fleets import RUNNING, Collection, Fleet
+from agent.domain.fleets import RESIZING, RUNNING, Collection, Fleet
 from agent.domain.observation import History, Observation, Shortage
 from agent.policy.freshness import Fresh, blindness, breaches, look, scales_out
 from agent.policy.load import load
 from agent.policy.reasons import Why
-from agent.policy.settling import RESIZING
 from agent.settings import Settings
 from agent.settings_policy import SHORTAGE, PolicyKind
 
@@ -44,11 +43,15 @@ def decide(observation: Observation, settings: Settings) -> tuple[Decision, ...]
 
 def not_remembered(observation: Observation, decision: Decision, settings: Settings) -> Decision:
     """Guard: while a shortage is remembered growth is bought on demand by its share, or not at all."""
-    until = remembered_until(observation.history.shortage, settings)
+    memory = observation.history.shortage
+    until = remembered_until(memory, settings)
     if not isinstance(decision, Resize) or not decision.scales_out or decision.rule == SHORTAGE:
         return decision
     fleet = observation.fleet
     if fleet is None or until is None or observation.at >= until or settings.fleet.on_demand:
+        return decision
+    short = short_groups(memory, observation.at, settings)
+    if any(group.usable and group.id not in short for group in fleet.groups):
         return decision
     text = f"spot was short lately; it is not asked for more for another {until - observation.at:.0f} s"
     share = math.ceil((decision.target - decision.current) * _share(fleet, settings))
@@ -106,7 +109,7 @@ def advance(history: History, seen: Observation, settings: Settings) -> Shortage
     grew = history.provisioned is not None and fleet.provisioned > history.provisioned
     until = remembered_until(told, settings)
     filled = grew and not short and (until is None or seen.at >= until)
-    return replace(told, times=0, began=None) if filled else told
+    return replace(told, times=0, began=None, groups={}) if filled else told
 
 
 def record(history: History, decision: Resize, observation: Observation) -> Shortage:
@@ -114,20 +117,29 @@ def record(history: History, decision: Resize, observation: Observation) -> Shor
     told, fleet = history.shortage, observation.fleet
     if fleet is None:
         return told
-    if decision.on_demand is not None:
+    if decision.on_demand is not None and not decision.groups:
         told = replace(told, moved_units=max(0, told.moved_units + decision.on_demand - fleet.target_on_demand))
     if decision.rule != SHORTAGE or not any(reason.code == Why.SPOT_SHORTAGE for reason in decision.because):
         return replace(told, short_since=None, undemanded_since=None)
     times = min(told.times + 1, MOST_TIMES)
-    return replace(told, began=observation.at, times=times, short_since=None, undemanded_since=None)
+    groups = {**told.groups, **{group.id: observation.at for group in decision.groups}}
+    return replace(told, began=observation.at, times=times, short_since=None, undemanded_since=None, groups=groups)
 
 
 def remembered_until(told: Shortage, settings: Settings) -> float | None:
     """When the shortage is forgotten, each one in a row after twice the time; None while there is none."""
+    return None if told.began is None else told.began + _remembered_s(told, settings)
+
+
+def short_groups(told: Shortage, at: float, settings: Settings) -> frozenset[str]:
+    """Ids of the instance groups whose shortage is remembered; growth goes to another one."""
+    lasts_s = _remembered_s(told, settings)
+    return frozenset(group for group, began in told.groups.items() if at - began < lasts_s)
+
+
+def _remembered_s(told: Shortage, settings: Settings) -> float:
     bounds = settings.policy.shortage
-    if told.began is None:
-        return None
-    return told.began + min(bounds.remember_s * 2.0 ** (told.times - 1), bounds.remember_max_s)
+    return float(min(bounds.remember_s * 2.0 ** (told.times - 1), bounds.remember_max_s))
 
 
 def _answerable(fleet: Fleet, history: History) -> bool:

@@ -8,8 +8,11 @@ from typing import Any
 from agent.actuators.emr_calls import EmrClients
 from agent.aws.clients import Clients
 from agent.domain.decisions import Reason, Resize
+from agent.domain.fleets import Fleet
+from agent.policy import placement
 from agent.sandbox.emr.service_model import check
 from agent.settings import AwsSettings, FleetSettings
+from tests.policy.build import observation, settings
 from tests.sandbox.emr_world import REGION, World
 
 
@@ -32,6 +35,14 @@ def agent_clients(it: World, attempts: int = 1, checked: bool = True) -> EmrClie
     os.environ.setdefault("AWS_SECRET_ACCESS_KEY", "test")
     made = Clients(AwsSettings(region=REGION, endpoint_url=it.server.endpoint, max_attempts=attempts))
     return EmrClients(check(made.emr), check(made.emr_once)) if checked else EmrClients(made.emr, made.emr_once)
+
+
+def placed(fleet: Fleet, target: int, **seen: Any) -> Resize:
+    """The decision for that target as the policies hand it to the actuator, for groups told for each of them."""
+    seen = {"reading": None, **seen}
+    decision = placement.placed(observation(fleet=fleet, **seen), resize(fleet.target, target), settings())
+    assert isinstance(decision, Resize), decision
+    return decision
 
 
 def resize(current: int, target: int) -> Resize:

@@ -9,7 +9,7 @@ from agent.domain.decisions import Outcome
 from agent.domain.faults import TransientFault
 from agent.domain.fleets import Collection
 from agent.settings import ActuatorKind
-from tests.actuators.hands import agent_clients, fleet_settings, resize
+from tests.actuators.hands import agent_clients, fleet_settings, placed
 from tests.sandbox.emr_world import fleets, groups, task_group, world
 
 
@@ -23,7 +23,8 @@ def test_the_hands_of_a_kind_resize_and_end_the_cluster(kind: ActuatorKind) -> N
         of_fleets = kind is ActuatorKind.INSTANCE_FLEET
         cluster = it.ready(Instances=fleets(spot=1) if of_fleets else groups(task_group(1)))
         hands = ACTUATORS[kind](agent_clients(it), cluster, fleet_settings(), it.clock)
-        assert hands.fleet.resize(hands.fleet_reader.read(), resize(1, 2)).outcome is Outcome.APPLIED
+        fleet = hands.fleet_reader.read()
+        assert hands.fleet.resize(fleet, placed(fleet, 2)).outcome is Outcome.APPLIED
         assert hands.fleet_reader.read().target == 2
         assert hands.cluster.terminate("idle").outcome is Outcome.APPLIED
         assert hands.cluster_reader.read().ending
@@ -37,7 +38,7 @@ def test_auto_finds_out_once_whether_the_cluster_has_fleets_or_groups_and_resize
         hands = ACTUATORS[ActuatorKind.AUTO](agent_clients(it), cluster, fleet_settings(), it.clock)
         fleet = hands.fleet_reader.read()
         assert (fleet.collection, fleet.target) == (collection, 1)
-        assert hands.fleet.resize(fleet, resize(1, 2)).outcome is Outcome.APPLIED
+        assert hands.fleet.resize(fleet, placed(fleet, 2)).outcome is Outcome.APPLIED
         assert hands.fleet_reader.read().target == 2
         assert [call.operation for call in it.server.api.calls()].count("DescribeCluster") == 1
         assert hands.cluster.terminate("idle").outcome is Outcome.APPLIED
@@ -51,7 +52,7 @@ def test_dry_run_reads_what_the_cluster_has_and_changes_nothing(collection: Coll
         hands = ACTUATORS[ActuatorKind.DRY_RUN](agent_clients(it), cluster, fleet_settings(), it.clock)
         fleet = hands.fleet_reader.read()
         assert (fleet.collection, fleet.target) == (collection, 1)
-        assert hands.fleet.resize(fleet, resize(1, 2)).outcome is Outcome.DRY_RUN
+        assert hands.fleet.resize(fleet, placed(fleet, 2)).outcome is Outcome.DRY_RUN
         assert hands.cluster.terminate("idle").outcome is Outcome.DRY_RUN
         it.pass_time(60)
         assert hands.fleet_reader.read().target == 1 and it.state(cluster) == "WAITING"
