@@ -167,6 +167,13 @@ _AGENT = (
     ),
     Metric("EmrReadErrors", Unit.COUNT, Over.AGENT, Aggregation.DELTA, "Calls that describe the cluster and failed."),
     Metric(
+        "PriceErrors",
+        Unit.COUNT,
+        Over.AGENT,
+        Aggregation.DELTA,
+        "Questions about prices that were not answered; without an answer a fleet with a cap in money does not grow.",
+    ),
+    Metric(
         "CallsDenied",
         Unit.COUNT,
         Over.AGENT,

@@ -7,13 +7,13 @@ from typing import Any, Protocol
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import DataNotFoundError, UnknownServiceError
+from botocore.exceptions import DataNotFoundError, InvalidRegionError, UnknownRegionError, UnknownServiceError
 from botocore.loaders import Loader
 
 from agent.aws.errors import DENIED
 from agent.settings import AwsSettings
 
-SERVICES = ("emr", "cloudwatch", "sns", "sts")
+SERVICES = ("emr", "cloudwatch", "sns", "sts", "ec2", "pricing")
 """Those that the node calls."""
 
 
@@ -24,6 +24,23 @@ def has_model(service: str) -> bool:
     except (DataNotFoundError, UnknownServiceError):
         return False
     return True
+
+
+def price_list_region(region: str) -> str:
+    """The nearest endpoint of the Price List API: one of the same partition and, if there is one, continent.
+
+    botocore's table of endpoints has them: us-east-1, eu-central-1 and ap-south-1, one in China, none in GovCloud,
+    whose prices are in the list of us-east-1 but not for the credentials of GovCloud.
+    """
+    session = boto3.session.Session()
+    try:
+        partition = session.get_partition_for_region(region)
+    except (UnknownRegionError, InvalidRegionError):
+        partition = "aws"
+    offered = session.get_available_regions("pricing", partition_name=partition) or ["us-east-1"]
+    continent = region.partition("-")[0]
+    near = [one for one in offered if one.partition("-")[0] == continent]
+    return str((near or [one for one in offered if one == "us-east-1"] or offered)[0])
 
 
 class RightsListener(Protocol):
@@ -73,6 +90,15 @@ class Clients:
         return self._client("cloudwatch")
 
     @property
+    def ec2(self) -> Any:
+        return self._client("ec2")
+
+    @property
+    def pricing(self) -> Any:
+        """The Price List API, in a Region that has it: it tells of every Region of the partition."""
+        return self._client("pricing", region=price_list_region(self.region or ""))
+
+    @property
     def sns(self) -> Any:
         return self._client("sns")
 
@@ -90,12 +116,12 @@ class Clients:
         found = self._session.get_credentials()
         return None if found is None else str(found.method)
 
-    def _client(self, service: str, config: Config | None = None) -> Any:
+    def _client(self, service: str, config: Config | None = None, region: str | None = None) -> Any:
         config = config or self._config
         key = (service, config.retries["total_max_attempts"])
         with self._lock:
             if key not in self._made:
-                client = self._session.client(service, endpoint_url=self._settings.endpoint_url, config=config)
+                client = self._session.client(service, region, endpoint_url=self._settings.endpoint_url, config=config)
                 if self._rights is not None:
                     client.meta.events.register("after-call", _hearing(self._rights))
                 self._made[key] = client

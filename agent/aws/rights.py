@@ -1,7 +1,8 @@
 """Every AWS operation that runs on the node, the IAM action behind it, and the statement of the policy that gives it.
 
 `bootstrap/iam-policy.json` and the calls in the code are held to this table by tests. That EMR's actions here can all
-be limited to a cluster and its tags is from the Service Authorization Reference for Amazon Elastic MapReduce.
+be limited to a cluster and its tags is from the Service Authorization Reference for Amazon Elastic MapReduce; that
+those that tell prices cannot be limited at all, from those for Amazon EC2 and AWS Price List.
 """
 
 from __future__ import annotations
@@ -24,6 +25,10 @@ class Right:
     capability: Capability
 
 
+PRICES_SID = "TidemarkObservePrices"
+PRICES_OF_EC2 = ("DescribeInstanceTypes", "DescribeSpotPriceHistory")
+
+
 def _rights() -> tuple[Right, ...]:
     emr = (
         ("DescribeCluster", "TidemarkObserveCluster", Capability.OBSERVE),
@@ -42,6 +47,8 @@ def _rights() -> tuple[Right, ...]:
     return (
         Right("PutMetricData", "cloudwatch:PutMetricData", "TidemarkPublishMetrics", Capability.PUBLISH),
         *(Right(name, f"elasticmapreduce:{name}", sid, capability) for name, sid, capability in emr),
+        *(Right(name, f"ec2:{name}", PRICES_SID, Capability.PRICES) for name in PRICES_OF_EC2),
+        Right("GetProducts", "pricing:GetProducts", PRICES_SID, Capability.PRICES),
         Right("Publish", "sns:Publish", "TidemarkNotify", Capability.NOTIFY),
         Right("GetObject", "s3:GetObject", "TidemarkReadRelease", Capability.INSTALL),
     )

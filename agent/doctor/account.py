@@ -49,6 +49,9 @@ def _endpoints(settings: Settings, made: Clients, region: str) -> tuple[Check, .
         wanted.append(("cloudwatch", "monitoring", True))
     if settings.idle.notice_topic_arn is not None:
         wanted.append(("sns", "sns", True))
+    if settings.fleet.max_usd_per_hour is not None:
+        # without them the agent goes on, and does not grow
+        wanted += [("ec2", "ec2", False), ("pricing", "pricing.api", False)]
     # only the doctor asks it: credentials of an instance profile come from the node's metadata
     wanted.append(("sts", "sts", False))
 

@@ -73,6 +73,18 @@ def _no_message(settings: Settings, _: str) -> Mapping[str, Any]:
     return {"TopicArn": settings.idle.notice_topic_arn or "", "Subject": "x" * 101, "Message": ""}
 
 
+def _one_history(_: Settings, __: str) -> Mapping[str, Any]:
+    return {"InstanceTypes": ["m5.xlarge"], "MaxResults": 1}
+
+
+def _few_types(_: Settings, __: str) -> Mapping[str, Any]:
+    return {"MaxResults": 5}
+
+
+def _one_product(_: Settings, __: str) -> Mapping[str, Any]:
+    return {"ServiceCode": "AmazonEC2", "MaxResults": 1}
+
+
 ATTEMPTS: Mapping[str, Attempt] = {
     "DescribeCluster": Attempt("emr", "describe_cluster", _of_cluster),
     "GetManagedScalingPolicy": Attempt("emr", "get_managed_scaling_policy", _of_cluster),
@@ -86,6 +98,9 @@ ATTEMPTS: Mapping[str, Attempt] = {
     "AddInstanceFleet": Attempt("emr", "add_instance_fleet", _second_primary_fleet),
     "AddInstanceGroups": Attempt("emr", "add_instance_groups", _second_primary_group),
     "PutMetricData": Attempt("cloudwatch", "put_metric_data", _two_counts),
+    "DescribeInstanceTypes": Attempt("ec2", "describe_instance_types", _few_types),
+    "DescribeSpotPriceHistory": Attempt("ec2", "describe_spot_price_history", _one_history),
+    "GetProducts": Attempt("pricing", "get_products", _one_product),
     "Publish": Attempt("sns", "publish", _no_message),
 }
 
@@ -110,7 +125,7 @@ def attempted(right: Right, settings: Settings, clients: Clients, cluster_id: st
             return fail("what it names does not exist", f"correct the settings: {error}")
         if is_refused(error):
             return ok("allowed (refused for what it asked, as meant)")
-        again = {"throttled": "EMR's quota is the account's: run it again later", "unavailable": "run it again later"}
+        again = {"throttled": "the quota is the account's: run it again later", "unavailable": "run it again later"}
         why = reason(error)
         return warn(f"not known: {why}", again.get(why, "see the endpoint and the credentials"))
     return ok("allowed")
@@ -142,6 +157,8 @@ def _not_needed(right: Right, settings: Settings) -> str | None:
     match right.capability:
         case Capability.PUBLISH if not settings.sinks.cloudwatch.enabled:
             return "sinks.cloudwatch is off"
+        case Capability.PRICES if fleet.max_usd_per_hour is None:
+            return "fleet.max_usd_per_hour is unset"
         case Capability.NOTIFY if settings.idle.notice_topic_arn is None:
             return "idle.notice_topic_arn is unset"
         case Capability.STEPS if not settings.idle.enabled:

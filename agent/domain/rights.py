@@ -17,6 +17,8 @@ class Capability(StrEnum):
     """Without it an idle cluster is not ended: a step may be waiting."""
     RESIZE = "resize"
     TERMINATE = "terminate"
+    PRICES = "prices"
+    """Without it a task fleet under `fleet.max_usd_per_hour` does not grow, and `tidemark quote` cannot tell."""
     NOTIFY = "notify"
     """Without it notices are only in the log."""
     INSTALL = "install"

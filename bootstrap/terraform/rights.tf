@@ -82,6 +82,17 @@ data "aws_iam_policy_document" "tidemark" {
   }
 
   statement {
+    sid    = "TidemarkObservePrices"
+    effect = "Allow"
+    actions = [
+      "ec2:DescribeInstanceTypes",
+      "ec2:DescribeSpotPriceHistory",
+      "pricing:GetProducts",
+    ]
+    resources = ["*"]
+  }
+
+  statement {
     sid       = "TidemarkNotify"
     effect    = "Allow"
     actions   = ["sns:Publish"]

@@ -86,18 +86,27 @@ def test_nothing_of_emr_is_given_on_a_cluster_that_does_not_carry_the_tag() -> N
                 assert statement["Resource"].endswith(":cluster/*")
 
 
-def test_only_publishing_is_on_every_resource_and_then_in_one_namespace() -> None:
+def test_only_publishing_in_one_namespace_and_looking_at_prices_is_on_every_resource() -> None:
     for sid, statement in statements().items():
         assert statement["Effect"] == "Allow"
         assert not any("*" in action for action in actions(statement)), sid
-        if statement["Resource"] == "*":
+        if statement["Resource"] == "*" and sid != "TidemarkObservePrices":
             assert statement["Condition"] == {"StringEquals": {"cloudwatch:namespace": "Tidemark"}}
+
+
+def test_what_is_given_on_every_resource_only_reads() -> None:
+    assert set(actions(statements()["TidemarkObservePrices"])) == {
+        "ec2:DescribeInstanceTypes",
+        "ec2:DescribeSpotPriceHistory",
+        "pricing:GetProducts",
+    }
 
 
 def test_statements_are_named_by_what_they_are_for() -> None:
     prefixes = {
         Capability.OBSERVE: "TidemarkObserve",
         Capability.STEPS: "TidemarkObserve",
+        Capability.PRICES: "TidemarkObserve",
         Capability.RESIZE: "TidemarkResize",
         Capability.TERMINATE: "TidemarkTerminate",
     }

@@ -19,7 +19,8 @@ from tests.running import free_port
 from tests.sandbox.emr_world import REGION, World, boto, fleets, groups, task_group, world
 
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:notices"
-EMR = [operation for operation in ATTEMPTS if operation not in {"PutMetricData", "Publish"}]
+EMR = [operation for operation, attempt in ATTEMPTS.items() if attempt.service == "emr"]
+PRICES = [operation for operation in ATTEMPTS if RIGHTS[operation].capability is Capability.PRICES]
 
 
 @pytest.fixture
@@ -77,6 +78,17 @@ def test_a_right_that_is_there_and_one_that_is_not(it: World, operation: str) ->
     assert len(it.server.api.calls(operation)) >= 2
 
 
+@pytest.mark.parametrize("operation", PRICES)
+def test_a_right_to_prices_that_is_there_and_one_that_is_not(it: World, operation: str) -> None:
+    settings = told(it.server.endpoint, fleet={"max_usd_per_hour": 5.0})
+    assert look(operation, settings, None).status is Status.OK
+    it.server.market.deny({operation})
+    found = look(operation, settings, None)
+    assert (found.status, "TidemarkObservePrices" in found.advice) == (Status.FAIL, True)
+    it.server.market.deny(())
+    assert look(operation, told(it.server.endpoint), None).status is Status.SKIP
+
+
 def test_ending_is_never_tried_and_the_clusters_tag_is_looked_at(it: World) -> None:
     for value, status in (("terminate", Status.SKIP), ("resize", Status.WARN), (None, Status.WARN)):
         tags = [] if value is None else [{"Key": TAG, "Value": value}]
@@ -92,7 +104,7 @@ def test_what_the_settings_do_without_is_not_tried(it: World) -> None:
     skipped = {right.operation for right in needed() if look(right.operation, dry, cluster).status is Status.SKIP}
     assert skipped == {
         "ModifyInstanceFleet", "ModifyInstanceGroups", "AddInstanceFleet", "AddInstanceGroups", "TerminateJobFlows",
-        "ListSteps", "Publish",
+        "ListSteps", "Publish", "DescribeInstanceTypes", "DescribeSpotPriceHistory", "GetProducts",
     }  # fmt: skip
 
 
