@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from botocore.exceptions import ClientError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.sandbox.emr import Delays, Market, TimedNodes
+from agent.sandbox.emr import Delays, Market, SecondResize, TimedNodes
 from agent.sandbox.emr.clockwork import Clockwork
 from agent.sandbox.emr.clusters import Cluster
 from agent.sandbox.emr.fleets import Fleet
@@ -95,6 +96,51 @@ def test_a_new_resize_is_taken_while_the_last_one_goes_on() -> None:
         fleet = it.fleet(cluster)
         assert (fleet["ProvisionedSpotCapacity"], fleet["ProvisionedOnDemandCapacity"]) == (1, 1)
         assert fleet["Status"]["State"] == "RUNNING"
+
+
+def test_a_second_resize_can_wait_for_the_first_and_a_third_takes_its_place() -> None:
+    with world(delays=replace(DELAYS, second_resize=SecondResize.QUEUED)) as it:
+        cluster = it.ready(Instances=fleets())
+        it.resize(cluster, spot=4)
+        it.pass_time(10)
+        it.resize(cluster, spot=1)
+        it.resize(cluster, spot=2)
+        it.pass_time(100)
+        assert it.fleet(cluster)["TargetSpotCapacity"] == 4, "the first one goes on"
+        it.pass_time(80)
+        fleet = it.fleet(cluster)
+        assert (fleet["TargetSpotCapacity"], fleet["ProvisionedSpotCapacity"]) == (2, 4)
+        it.pass_time(60)
+        assert provisioned(it.fleet(cluster)) == 2
+
+
+def test_a_queued_resize_begins_when_the_first_one_has_timed_out() -> None:
+    timeout = {"SpotResizeSpecification": {"TimeoutDurationMinutes": 10}}
+    with world(delays=replace(DELAYS, second_resize=SecondResize.QUEUED)) as it:
+        cluster = it.ready(Instances=fleets())
+        it.server.emr.limit(Market.SPOT, 1)
+        it.resize(cluster, spot=5, ResizeSpecifications=timeout)
+        it.pass_time(300)
+        it.resize(cluster, spot=1, on_demand=2)
+        it.pass_time(290)
+        assert provisioned(it.fleet(cluster)) == 1
+        it.pass_time(300)
+        fleet = it.fleet(cluster)
+        assert (fleet["ProvisionedSpotCapacity"], fleet["ProvisionedOnDemandCapacity"]) == (1, 2)
+
+
+def test_a_fleet_that_is_being_reconfigured_takes_no_new_target() -> None:
+    with world() as it:
+        cluster = it.ready(Instances=fleets(spot=1))
+        it.server.emr.hold_state(it.fleet(cluster)["Id"], "RECONFIGURING")
+        with pytest.raises(ClientError, match="is being reconfigured") as caught:
+            it.resize(cluster, spot=2)
+        assert caught.value.response["Error"]["Code"] == "InvalidRequestException"
+        it.pass_time(100)
+        it.server.emr.hold_state(it.fleet(cluster)["Id"], None)
+        it.resize(cluster, spot=2)
+        it.pass_time(200)
+        assert provisioned(it.fleet(cluster)) == 2
 
 
 def test_a_shortage_ends_with_the_resize_timeout_and_leaves_a_shortfall() -> None:

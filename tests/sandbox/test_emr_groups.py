@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.sandbox.emr_world import SCALING_POLICY, World, fleets, groups, task_group, world
+from tests.sandbox.emr_world import DELAYS, SCALING_POLICY, World, fleets, groups, task_group, world
 
 
 def resize(it: World, cluster: str, count: int, **more: Any) -> None:
@@ -63,6 +64,58 @@ def test_a_shrink_policy_names_and_protects_instances() -> None:
         resize(it, cluster, 1, ShrinkPolicy={"InstanceResizePolicy": policy})
         it.pass_time(60)
         assert running(it, cluster) == [third["Id"]]
+
+
+def test_a_shrink_policy_that_names_too_few_leaves_the_others_to_emr() -> None:
+    with world() as it:
+        cluster = it.ready(Instances=groups(task_group(3)))
+        first, second, _ = it.instances(cluster, InstanceGroupTypes=["TASK"])
+        policy = {"InstancesToTerminate": [first["Ec2InstanceId"]]}
+        resize(it, cluster, 1, ShrinkPolicy={"InstanceResizePolicy": policy})
+        it.pass_time(60)
+        assert running(it, cluster) == [second["Id"]], "the newest goes beside the one that is named"
+
+
+@pytest.mark.parametrize(
+    ("policy", "named_s", "other_s"),
+    [
+        ({}, 900, 900),
+        ({"DecommissionTimeout": 300}, 300, 300),
+        ({"DecommissionTimeout": 300, "InstanceResizePolicy": {"InstanceTerminationTimeout": 60}}, 60, 300),
+        ({"InstanceResizePolicy": {"InstanceTerminationTimeout": 60}}, 60, 900),
+    ],
+)
+def test_a_drain_is_cut_short_by_the_time_outs_of_the_shrink_policy(
+    policy: dict[str, Any], named_s: int, other_s: int
+) -> None:
+    with world(delays=replace(DELAYS, decommission_s=900)) as it:
+        cluster = it.ready(Instances=groups(task_group(2)))
+        named, other = it.instances(cluster, InstanceGroupTypes=["TASK"])
+        names = {"InstancesToTerminate": [named["Ec2InstanceId"]], **policy.get("InstanceResizePolicy", {})}
+        resize(it, cluster, 0, ShrinkPolicy={**policy, "InstanceResizePolicy": names})
+        it.pass_time(0)
+        began, gone_at = it.clock.now, {}
+        while len(gone_at) < 2:
+            it.pass_time(30)
+            ended = it.instances(cluster, InstanceGroupTypes=["TASK"], InstanceStates=["TERMINATED"])
+            gone_at.update({one["Id"]: it.clock.now - began for one in ended if one["Id"] not in gone_at})
+        assert gone_at[named["Id"]] == pytest.approx(named_s, abs=35)
+        assert gone_at[other["Id"]] == pytest.approx(other_s, abs=35)
+
+
+def test_a_group_that_is_being_reconfigured_takes_no_other_size() -> None:
+    with world() as it:
+        cluster = it.ready(Instances=groups(task_group(1)))
+        it.server.emr.hold_state(it.group(cluster)["Id"], "RECONFIGURING")
+        with pytest.raises(ClientError, match="is being reconfigured") as caught:
+            resize(it, cluster, 2)
+        assert caught.value.response["Error"]["Code"] == "ValidationException"
+        it.pass_time(300)
+        assert it.group(cluster)["Status"]["State"] == "RECONFIGURING"
+        it.server.emr.hold_state(it.group(cluster)["Id"], None)
+        resize(it, cluster, 2)
+        it.pass_time(200)
+        assert it.group(cluster)["RunningInstanceCount"] == 2
 
 
 def test_groups_are_added_with_their_ids_in_the_answer_and_with_instances() -> None:

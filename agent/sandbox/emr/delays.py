@@ -1,8 +1,10 @@
-"""How long things take in the sandbox. The defaults are those of a demo, far below the real ones."""
+"""How long things take in the sandbox, and in which order. The defaults are those of a demo, far below real ones."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+from agent.sandbox.emr.states import SecondResize
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,3 +23,4 @@ class Delays:
     """Resize time-out of a fleet or group that sets none."""
     drain_report_minutes: float = 60.0
     """A scale-in that still drains after so long is reported as done (emr: fleets, scale-in after an hour)."""
+    second_resize: SecondResize = SecondResize.MERGED

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from agent.sandbox.emr.delays import Delays
-from agent.sandbox.emr.pools import Pool, new_id
+from agent.sandbox.emr.pools import Instance, Pool, new_id
 from agent.sandbox.emr.refusals import both_targets, invalid_request
-from agent.sandbox.emr.states import Market, Role
+from agent.sandbox.emr.states import Market, PoolState, Role
 
 TIMEOUT_MINUTES = range(5, 10081)
 """What EMR accepts as TimeoutDurationMinutes of a resize."""
@@ -41,18 +41,25 @@ class Fleet(Pool):
         for config in sorted(self.types, key=lambda c: c.get("Priority", 0)):
             yield config["InstanceType"], max(1, int(config.get("WeightedCapacity", 1)))
 
+    def drain_s(self, _: Instance) -> float | None:
+        return None
+
     @property
     def resize_minutes(self) -> float:
         specified = [s["TimeoutDurationMinutes"] for s in _timed(self.resize_specifications)]
         return float(max(specified)) if specified else self.delays.default_resize_minutes
 
     def modify(self, config: Mapping[str, Any], now: float) -> None:
-        """Take an InstanceFleetModifyConfig. Raises Refusal, and then nothing has changed."""
+        """Take an InstanceFleetModifyConfig, now or in its turn. Raises Refusal, and then nothing has changed."""
+        if self.state == PoolState.RECONFIGURING:
+            raise invalid_request(f"The instance fleet ({self.id}) is being reconfigured and may not be modified.")
         if ("TargetOnDemandCapacity" in config) != ("TargetSpotCapacity" in config):
             raise both_targets(self.id)
-        specifications = config.get("ResizeSpecifications", self.resize_specifications)
-        _check_timeouts(specifications)
-        self.resize_specifications = specifications
+        _check_timeouts(config.get("ResizeSpecifications", {}))
+        self.take_in_turn(config, now)
+
+    def take(self, config: Mapping[str, Any], now: float) -> None:
+        self.resize_specifications = config.get("ResizeSpecifications", self.resize_specifications)
         if "TargetOnDemandCapacity" in config:
             self.targets = {
                 Market.ON_DEMAND: int(config["TargetOnDemandCapacity"]),

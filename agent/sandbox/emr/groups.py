@@ -9,7 +9,7 @@ from agent.sandbox.emr.delays import Delays
 from agent.sandbox.emr.orders import Order
 from agent.sandbox.emr.pools import Instance, Pool, new_id
 from agent.sandbox.emr.refusals import validation
-from agent.sandbox.emr.states import Market, Role
+from agent.sandbox.emr.states import Market, PoolState, Role
 
 
 class Group(Pool):
@@ -39,6 +39,8 @@ class Group(Pool):
         """Whether an InstanceGroupModifyConfig can be taken. Raises Refusal."""
         if self.role is Role.MASTER:
             raise validation("The MASTER instance group cannot be resized.")
+        if self.state == PoolState.RECONFIGURING:
+            raise validation(f"Instance group {self.id} is being reconfigured and may not be modified.")
         if int(config.get("InstanceCount", 0)) < 0:
             raise validation("The instance count cannot be negative.")
         if "Configurations" in config:
@@ -52,14 +54,26 @@ class Group(Pool):
         """Take a checked InstanceGroupModifyConfig. Instances named for termination end at once, without a drain,
         and the group does not return to its size before."""
         orders: list[Order] = []
-        self.shrink_policy = config.get("ShrinkPolicy", self.shrink_policy)
         doomed = set(config.get("EC2InstanceIdsToTerminate", ()))
-        self.requested = int(config.get("InstanceCount", self.requested - len(doomed)))
         for instance in self.live:
             if instance.machine.ec2_id in doomed:
                 orders.extend(self._end_instance(instance, now))
-        self.retarget(now)
+        self.take_in_turn({"InstanceCount": self.requested - len(doomed), **config}, now)
         return orders
+
+    def take(self, config: Mapping[str, Any], now: float) -> None:
+        self.shrink_policy = config.get("ShrinkPolicy", self.shrink_policy)
+        self.requested = int(config["InstanceCount"])
+        self.retarget(now)
+
+    def drain_s(self, instance: Instance) -> float | None:
+        """By the shrink policy, in seconds (the CDK's own unit for both): one time-out for instances that it names,
+        one for all. They are as much shorter here as a minute is."""
+        policy = self.shrink_policy.get("InstanceResizePolicy", {})
+        limit_s = self.shrink_policy.get("DecommissionTimeout")
+        if instance.machine.ec2_id in policy.get("InstancesToTerminate", ()):
+            limit_s = policy.get("InstanceTerminationTimeout", limit_s)
+        return None if limit_s is None else limit_s * self.delays.minute_s / 60
 
     def victims(self, staying: list[Instance], idle: frozenset[str]) -> list[Instance]:
         """As of every pool, but first what the shrink policy names, and never what it protects."""

@@ -12,7 +12,7 @@ from agent.sandbox.emr.groups import Group
 from agent.sandbox.emr.orders import Order, Question, Reports
 from agent.sandbox.emr.pools import Instance, Pool
 from agent.sandbox.emr.refusals import invalid_request, not_valid, validation
-from agent.sandbox.emr.states import Market
+from agent.sandbox.emr.states import Market, PoolState
 from agent.sandbox.nodes import Machine
 
 
@@ -80,6 +80,12 @@ class Emr:
         """Let the fleet or group report a state of this name until the next tick."""
         with self.lock:
             self._pool(pool_id).state = state
+
+    def hold_state(self, pool_id: str, state: str | None) -> None:
+        """Keep the fleet or group in a state of this name, in which it neither grows nor shrinks; None: let it go."""
+        with self.lock:
+            pool = self._pool(pool_id)
+            pool.held, pool.state = state is not None, state or PoolState.RUNNING
 
     # what the clock does
 

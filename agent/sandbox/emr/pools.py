@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import secrets
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from agent.sandbox.emr.delays import Delays
 from agent.sandbox.emr.orders import Decommission, End, Launch, Order, Reports
-from agent.sandbox.emr.states import InstanceState, Market, PoolState, Role
+from agent.sandbox.emr.states import InstanceState, Market, PoolState, Role, SecondResize
 from agent.sandbox.nodes import Machine, NodePhase
 
 
@@ -34,6 +34,8 @@ class Instance:
     leaving: bool = False
     """It was told to drain, or to end."""
     ending: bool = False
+    drain_until: float | None = None
+    """When a drain is cut short; None: it takes the time that it takes."""
     ready_at: float | None = None
     ended_at: float | None = None
     reason: tuple[str, str] | None = None
@@ -67,10 +69,17 @@ class Pool(ABC):
         self.created_at = now
         self.ready_at: float | None = None
         self.ended_at: float | None = None
+        self.held = False
+        """Whether somebody holds it in its state: time does not lead it out, and it neither grows nor shrinks."""
         self.failed = False
         """Whether an instance could not be made ready: a bootstrap failure."""
+        self._queued: Mapping[str, Any] | None = None
         self._grow_until = now + self.resize_minutes * delays.minute_s
         self._drain_until = now + delays.drain_report_minutes * delays.minute_s
+
+    @abstractmethod
+    def take(self, config: Mapping[str, Any], now: float) -> None:
+        """Follow a checked modify config from now on."""
 
     @abstractmethod
     def wanted(self, market: Market) -> int:
@@ -104,6 +113,17 @@ class Pool(ABC):
             for market in Market
         )
 
+    @abstractmethod
+    def drain_s(self, instance: Instance) -> float | None:
+        """How long it may drain; None: as long as it takes."""
+
+    def take_in_turn(self, config: Mapping[str, Any], now: float) -> None:
+        """Follow it from now on, or after the resize that goes on."""
+        if self.state == PoolState.RESIZING and self.delays.second_resize is SecondResize.QUEUED:
+            self._queued = config
+        else:
+            self.take(config, now)
+
     def retarget(self, now: float) -> None:
         """Targets have changed, or were sent again: the time-outs start anew and a suspension is tried again."""
         self._grow_until = now + self.resize_minutes * self.delays.minute_s
@@ -126,12 +146,17 @@ class Pool(ABC):
     def advance(self, now: float, reports: Reports, supply: Supply) -> Iterator[Order]:
         for instance in self.live:
             yield from self._advance_instance(instance, now, reports)
+        if self.held:
+            return
         if self.state != PoolState.SUSPENDED:
             for market in Market:
                 self._grow(market, now, supply)
         for market in Market:
             yield from self._shrink(market, now, reports)
         self._advance_state(now)
+        if self._queued is not None and self.state != PoolState.RESIZING:
+            queued, self._queued = self._queued, None
+            self.take(queued, now)
 
     def end(self, now: float, reports: Reports) -> Iterator[Order]:
         """The cluster ends: so does every instance, without a drain."""
@@ -158,6 +183,8 @@ class Pool(ABC):
                 instance.state = InstanceState.BOOTSTRAPPING
                 yield Launch(instance.machine)
             return
+        if instance.leaving and instance.drain_until is not None and now >= instance.drain_until:
+            yield from self._end_instance(instance, now)
         phase = reports.phases.get(instance.machine.id)
         if phase is NodePhase.GONE:
             self._gone(instance, now)
@@ -222,6 +249,8 @@ class Pool(ABC):
                 if not instance.launched:
                     instance.end(now)
                 else:
+                    limit_s = self.drain_s(instance)
+                    instance.drain_until = None if limit_s is None else now + limit_s
                     instance.leaving = True
                     yield Decommission(instance.machine)
 

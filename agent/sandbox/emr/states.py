@@ -47,9 +47,20 @@ class PoolState(StrEnum):
     BOOTSTRAPPING = "BOOTSTRAPPING"
     RUNNING = "RUNNING"
     RESIZING = "RESIZING"
+    RECONFIGURING = "RECONFIGURING"
     SUSPENDED = "SUSPENDED"
     TERMINATING = "TERMINATING"
     TERMINATED = "TERMINATED"
+
+
+class SecondResize(StrEnum):
+    """What becomes of a resize that arrives while another one goes on. Both have been reported of EMR."""
+
+    MERGED = "merged"
+    """It takes the place of the first at once."""
+    QUEUED = "queued"
+    """It is taken, and begins when the first has ended, met or timed out. Until then the first one's targets show;
+    a third takes the place of the second."""
 
 
 class InstanceState(StrEnum):
