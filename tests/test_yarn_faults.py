@@ -108,7 +108,8 @@ REQUEST: dict[str, Any] = {
 }
 """For an application master."""
 
-QUERY = "?states=NEW,NEW_SAVING,SUBMITTED,ACCEPTED,RUNNING"
+QUERY = "?states=NEW%2CNEW_SAVING%2CSUBMITTED%2CACCEPTED%2CRUNNING"
+"""As a standby writes it anew."""
 
 
 class Rig:
@@ -181,7 +182,8 @@ FAULTS: dict[str, http.Script] = {
     "Kerberos": http.status(401, {"WWW-Authenticate": "Negotiate"}),
     "forbidden": http.status(403),
     "another service": http.value({"status": "ok"}),
-    "a standby in words": http.content(b"This is standby RM. There is no active one.\n", "text/plain"),
+    "a standby in words": http.content(b"Can not find any active RM.\n", "text/plain", 307),
+    "an older standby in words": http.content(b"This is standby RM. There is no active one.\n", "text/plain"),
     "sent on to a sign-in page": http.status(302, {"Location": "/login"}),
 }
 

@@ -12,7 +12,7 @@ from enum import StrEnum
 from http.client import HTTPResponse
 from pathlib import Path
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import parse_qsl, urljoin, urlsplit
 
 import requests
 import urllib3
@@ -65,7 +65,7 @@ class Failed:
 
 
 _STANDBY_WORDS = (b"This is standby RM", b"There is no active RM", b"Can not find any active RM")
-"""Hadoop's RMWebAppFilter."""
+"""Hadoop's RMWebAppFilter. Hadoop 3.4 says them with the status 307 and, where no other is active, no `Location`."""
 
 _ADVICE = {
     Failure.TLS: "if its authority is the cluster's own, set ca_file; if the port speaks plain http, say so in the url",
@@ -143,6 +143,8 @@ class HttpReader:
             return Failed(_kind(error), str(error))
 
     def _read(self, response: requests.Response) -> bytes | Failed:
+        if response.status_code == 307 and _no_json(response.raw.read(256, decode_content=False)) is Failure.STANDBY:
+            return Failed(Failure.STANDBY, "no other is active")
         if response.status_code != 200:
             return _refused(response)
         body = bytearray()
@@ -158,7 +160,9 @@ class HttpReader:
 def _same_question(asked: str, told: str) -> bool:
     one, other = urlsplit(asked), urlsplit(told)
     secure = other.scheme == "https" or (other.scheme == "http" and one.scheme == "http")
-    return secure and other.username is None and (one.path, one.query) == (other.path, other.query)
+    # the ResourceManager writes the query anew, every comma as %2C (WebAppUtils.getURLEncodedQueryString)
+    same = (one.path, parse_qsl(one.query, True)) == (other.path, parse_qsl(other.query, True))
+    return secure and other.username is None and same
 
 
 def _no_json(body: bytes) -> Failure:

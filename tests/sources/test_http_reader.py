@@ -155,6 +155,18 @@ def test_one_redirect_to_the_same_question_elsewhere_is_followed_if_wanted(serve
         reader.close()
 
 
+def test_the_same_question_may_be_written_otherwise(server: FakeHttp) -> None:
+    """Hadoop's RMWebAppFilter writes the query of its redirect anew: `%2C` for each comma."""
+    with FakeHttp() as other:
+        reader = HttpReader(10.0)
+        other.answers("/ws", http.value("from the active one"))
+        server.answers("/ws", http.status(307, {"Location": other.url + "/ws?states=a%2Cb&kind="}))
+        assert reader.json(server.url + "/ws?states=a,b&kind=", follow=True) == "from the active one"
+        for asked in ("/ws?states=a,b", "/ws?states=a,c&kind=", "/ws?states=a&states=b&kind=", "/ws"):
+            assert failure(reader.json(server.url + asked, follow=True)) is Failure.REDIRECTED
+        reader.close()
+
+
 @pytest.mark.parametrize(
     "location",
     ["/login", "http://127.0.0.1:1/ws?more=1", "file:///ws", "ftp://127.0.0.1/ws", "http://me:secret@127.0.0.1:1/ws"],
@@ -174,10 +186,28 @@ def test_a_redirect_to_another_question_is_not_followed(server: FakeHttp, reader
         b"Can not find any active RM. Will retry in next 2 seconds.\n",
     ],
 )
-def test_a_standby_that_says_so_in_words_is_known(server: FakeHttp, reader: HttpReader, words: bytes) -> None:
-    """Older ones answer with a 200 and a Refresh header."""
-    server.answers("/x", http.content(words, "text/plain", Refresh="3; url=http://rm2:8088/"))
+@pytest.mark.parametrize("code", [200, 307])
+def test_a_standby_that_says_so_in_words_is_known(
+    server: FakeHttp, reader: HttpReader, words: bytes, code: int
+) -> None:
+    """Older ones answer with a 200 and a Refresh header; Hadoop 3.4 with a 307 that leads nowhere."""
+    server.answers("/x", http.content(words, "text/plain", code, Refresh="3; url=http://rm2:8088/"))
     assert failure(reader.json(server.url + "/x", follow=True)) is Failure.STANDBY
+
+
+@pytest.mark.parametrize(
+    ("script", "reason"),
+    [
+        (http.status(307), Failure.STATUS),
+        (http.content(b"<html>", "text/html", 307), Failure.STATUS),
+        (http.content(b"This is standby RM.", "text/plain", 500), Failure.STATUS),
+    ],
+)
+def test_a_status_that_leads_nowhere_and_says_nothing_of_a_standby_is_a_status(
+    server: FakeHttp, reader: HttpReader, script: http.Script, reason: Failure
+) -> None:
+    server.answers("/x", script)
+    assert failure(reader.json(server.url + "/x", follow=True)) is reason
 
 
 def test_what_to_do_is_said_with_the_failure(server: FakeHttp, reader: HttpReader) -> None:

@@ -159,8 +159,10 @@ def test_a_standby_namenode_hands_nothing_over(server: FakeHttp) -> None:
 
 
 METRICS, NODES, APPS = (f"/ws/v1/cluster/{part}" for part in ("metrics", "nodes", "apps"))
-APPS_QUERY = "?states=NEW,NEW_SAVING,SUBMITTED,ACCEPTED,RUNNING"
-STANDBY_TEXT = http.content(b"This is standby RM. There is no active one.\n", "text/plain", Refresh="3; url=/x")
+APPS_QUERY = "?states=NEW%2CNEW_SAVING%2CSUBMITTED%2CACCEPTED%2CRUNNING"
+"""As a standby writes it anew."""
+STANDBY_TEXT = http.content(b"Can not find any active RM.\n", "text/plain", 307, Refresh="3;url=/x")
+"""As Hadoop 3.4 answers when no other is active."""
 
 
 def stands_by(server: FakeHttp, active: str | None) -> None:
