@@ -377,7 +377,15 @@ place_release() { # place_release FOLDER BUNDLE SHA256
   unpack_published "$2" "$3" "$WORK/release"
   link "$PYTHON" "$WORK/release/python"
   runs "$WORK/release" || die "the smoke test of $2 failed: $(tail -n 1 "$WORK/said")"
+  compile "$WORK/release"
   put_in_place "$WORK/release" "$1"
+}
+
+# Once here instead of at every start: nobody may write into a release later, and the helper for Spark starts twice a
+# minute. The bytecode is not compared with its source, whose times say nothing.
+compile() { # compile RELEASE-FOLDER
+  timeout 60 "$1/python" -I -m compileall -q --invalidation-mode unchecked-hash "$1/lib" >"$WORK/said" 2>&1 \
+    || say "warning: not everything was compiled: $(tail -n 1 "$WORK/said")"
 }
 
 # The smoke test. A link of the release to its interpreter is relative to the final place of the folder.

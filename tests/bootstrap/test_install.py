@@ -58,6 +58,8 @@ def test_a_primary_gets_the_agent_from_s3(make_node: MakeNode, s3: S3, on_s3: Pu
     assert written["fleet"] == {"max_capacity_units": 40, "min_capacity_units": 2}
     assert written["cluster"] == {"name": "nightly"}
     assert written["idle"] == {"enabled": False}, "ending an idle cluster is asked for, not assumed"
+    compiled = list((node.root / "opt/tidemark/releases").rglob("*.pyc"))
+    assert compiled, "the release starts without compiling"
     assert f"installed {on_s3.release}" in node.text("var/log/tidemark/install.log")
     assert all("--no-block" in call for call in node.recorded("calls") if call.startswith(("start", "restart")))
 
