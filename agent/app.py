@@ -28,6 +28,7 @@ from agent.domain.signals import Signal
 from agent.domain.turns import Turn
 from agent.journal import Journal
 from agent.loops import Loops, periodic
+from agent.market.reader import CHECK_S, PriceReader, Sources
 from agent.node import address
 from agent.periods import Periods, Sensed
 from agent.policy import reasons
@@ -53,6 +54,8 @@ LOOP_LIMIT_S = 120.0
 
 AWS_CALLS_A_TURN = 16
 """More than a turn makes: both views, what is read afresh, the act itself."""
+AWS_CALLS_FOR_PRICES = 40
+"""More than it takes to ask for the prices of a fleet of 30 types, the most that EMR takes."""
 BOTOCORE_BACKOFF_S = 20.0
 """The longest pause between two attempts (botocore, standard retry mode)."""
 
@@ -85,6 +88,7 @@ class App:
         self._node = NodeReader(lambda: (os.getpid(), os.getppid()), self._clock)
         self._sensed: Sensed | None = None
         self._manager = pollers.of_manager(settings.sources, self._poller)
+        self._prices = self._build_prices(self._clients.region or "")
         self._controller = self._build_controller()
         self._last_hold: tuple[str, ...] = ()
         self._sightings = Sightings(settings)
@@ -116,6 +120,7 @@ class App:
             ("node", self._settings.sources.node_period_s, self._read_node, LOOP_LIMIT_S),
             ("turn", self._settings.policy.turn_period_s, self._turn, LOOP_LIMIT_S + AWS_CALLS_A_TURN * call_s),
             ("ship", period_s, self._ship_unless_first(period_s), LOOP_LIMIT_S),
+            ("prices", CHECK_S, self._prices.step, LOOP_LIMIT_S + AWS_CALLS_FOR_PRICES * call_s),
         ):
             loops.add(name, periodic(name, every_s, step, self._telemetry), limit_s)
         loops.start()
@@ -226,6 +231,7 @@ class App:
             ender=hands.cluster,
             notifier=self._notifier(),
             journal=Journal(settings.journal.path, settings.journal.max_bytes),
+            prices=self._prices.latest,
             shuffle=lambda: {} if self._sensed is None else self._sensed.snapshot.shuffle,
             remaining=lambda: None if self._sensed is None else self._sensed.snapshot.remaining,
             pause=PauseFile(settings.policy.pause_path, self._clock),
@@ -233,6 +239,19 @@ class App:
         )
         return Controller(
             settings, GUARDS, outside, self._telemetry, started_at=self._clock(), jitter=self._random.random
+        )
+
+    def _build_prices(self, region: str) -> PriceReader:
+        settings, clients = self._settings, self._clients
+        return PriceReader(
+            settings.prices,
+            settings.fleet,
+            self._cluster_id,
+            Sources(emr=lambda: clients.emr, ec2=lambda: clients.ec2, pricing=lambda: clients.pricing, region=region),
+            cap=lambda: self._settings.fleet.max_usd_per_hour,
+            clock=self._clock,
+            telemetry=self._telemetry,
+            jitter=self._random.random,
         )
 
     def _notifier(self) -> Notifier:

@@ -44,6 +44,20 @@ class Duration(click.ParamType[float]):
             raise click.BadParameter(f"{value!r} is no duration: write for example 90s, 30m, 1h30m or 2d") from None
 
 
+class JvmSize(click.ParamType[int]):
+    """A size as Spark takes it, `8g`, `8192m` or `8192` (megabytes), in MiB."""
+
+    name = "size"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:  # noqa: ARG002
+        import re
+
+        found = re.fullmatch(r"(\d+)([mgt]?)b?", str(value).strip().lower())
+        if found is None or int(found[1]) == 0:
+            raise click.BadParameter(f"{value!r} is no size: write for example 8g or 8192m")
+        return int(found[1]) * {"": 1, "m": 1, "g": 1024, "t": 1024 * 1024}[found[2]]
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """An autoscaling agent for Spark on Amazon EMR: it decides from memory and says why."""
@@ -251,6 +265,47 @@ def doctor(path: Path | None, offline: bool, as_json: bool, root: Path) -> None:
         console.print(table(findings))
         console.print(summary(findings))
     sys.exit(1 if failed(findings) else 0)
+
+
+@main.command()
+@click.option("--config", "path", type=SETTINGS_FILE, help=f"The settings file [{ON_THE_NODE}, where there is one].")
+@click.option("--type", "types", multiple=True, metavar="TYPE", help="One candidate [those of the task capacity].")
+@click.option("--zone", "zones", multiple=True, metavar="ZONE", help="Only this availability zone [all].")
+@click.option("--executor-memory", type=JvmSize(), default="8g", show_default=True, help="spark.executor.memory")
+@click.option("--executor-cores", type=click.IntRange(min=1), default=4, show_default=True)
+@click.option(
+    "--executor-overhead",
+    type=click.FloatRange(min=0),
+    help="Memory overhead as a part of its memory [0.1875, as EMR sets it].",
+)
+@click.option("--hours", type=click.IntRange(1, 2160), default=24, show_default=True, help="What the median is of.")
+@click.option("--region", help="Instead of that of the settings, the node or the AWS configuration.")
+@click.option("--endpoint-url", help="Another endpoint than AWS's own.")
+@click.option("--json", "as_json", is_flag=True, help="Print data for a program.")
+def quote(path: Path | None, types: tuple[str, ...], region: str | None, as_json: bool, **options: Any) -> None:
+    """Rank instance types by what a GB of memory costs that executors can really use, on the spot market of now.
+
+    Memory counts as far as YARN gets it and executors of the given size fill it. What is not known comes last.
+    """
+    import time
+
+    from agent import quoting
+    from agent.market import report
+
+    given = _load(path) if path is not None else (_load(ON_THE_NODE) if ON_THE_NODE.exists() else None)
+    try:
+        question, clients = quoting.prepared(given, types, region, **options)
+        found = quoting.ask(question, clients, time.time())
+    except quoting.QuoteError as error:
+        raise click.ClickException(str(error)) from error
+    if as_json:
+        click.echo(report.as_json(found.rows, question.executor, found.region, found.at, found.fee_percent))
+    else:
+        from rich.console import Console
+
+        width = None if sys.stdout.isatty() else report.WIDTH
+        Console(highlight=False, width=width).print(report.table(found.rows, question.executor, question.hours))
+    _warn(list(found.warnings))
 
 
 @main.command("spark-conf")

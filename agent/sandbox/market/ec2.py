@@ -8,6 +8,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from fnmatch import fnmatchcase
 from xml.etree import ElementTree
 
 from moto.ec2.models.instance_types import INSTANCE_TYPES
@@ -73,7 +74,7 @@ def instance_types(form: Form, page_size: int = PAGE) -> bytes:
             ("vCpuInfo", [("defaultVCpus", str(described["VCpuInfo"]["DefaultVCpus"]))]),
         ]
         for name, described in sorted(INSTANCE_TYPES.items())
-        if (not named or name in named) and name in filters.get("instance-type", INSTANCE_TYPES)
+        if (not named or name in named) and any(fnmatchcase(name, like) for like in filters.get("instance-type", "*"))
     ]
     return _page("DescribeInstanceTypes", "instanceTypeSet", found, form, page_size)
 
