@@ -37,11 +37,11 @@ def _thresholds(out: int, back: int) -> dict[str, Any]:
 
 
 CONTENDERS: Sequence[Contender] = (
-    Contender("threshold 15/75, +5/−3", _thresholds(5, 3)),
-    Contender("threshold 15/75, +1/−1", _thresholds(1, 1)),
-    Contender("dataproc, default", {"kind": PolicyKind.DATAPROC}),
+    Contender("threshold +5/−3", _thresholds(5, 3)),
+    Contender("threshold +1/−1", _thresholds(1, 1)),
+    Contender("dataproc default", {"kind": PolicyKind.DATAPROC}),
     Contender(
-        "dataproc, tuned",
+        "dataproc tuned",
         {"kind": PolicyKind.DATAPROC, "dataproc": {"scale_up_factor": 0.2, "scale_down_factor": 0.3}},
     ),
     Contender("demand", {"kind": PolicyKind.DEMAND}),
@@ -90,7 +90,7 @@ def compare(
         settings = settings_for(contender.policy, base, world.turn_period_s)
         ran = run(contender.name, workload, world, settings, tick=tick(contender.name))
         entries.append(Entry(contender.name, ran, outcome(ran, ideal)))
-    goal = next((e.outcome.mean_delay_s for e in entries if e.name == "dataproc, default"), 0.0)
+    goal = next((e.outcome.mean_delay_s for e in entries if e.name == "dataproc default"), 0.0)
     sizes = tuple(_sizes(workload, world, base, ideal, goal))
     best = min((size for size in sizes if size.outcome.mean_delay_s <= max(goal, 0.0) + 1e-9),
                key=lambda size: size.outcome.node_hours, default=sizes[-1])  # fmt: skip

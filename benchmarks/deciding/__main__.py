@@ -18,7 +18,7 @@ from agent.simulate.workload import Workload
 from agent.simulate.world import World
 from benchmarks.deciding import score
 from benchmarks.deciding.families import CLASSIC, DEFAULT_DATAPROC, FAMILIES, MAX_UNITS, Candidate, in_turn
-from benchmarks.deciding.results import Results, key
+from benchmarks.deciding.results import Results, digest, key
 
 TIMES = (0.5, 1.0, 2.0)
 """Delays at which families are compared, in those of the default Dataproc policy."""
@@ -30,12 +30,14 @@ class Bench:
     """One trace, its ideal run, and what has been run on it."""
 
     workload: Workload
+    jobs: str
+    """Their digest."""
     results: Results
     ideal: Ran | None = None
 
     def of(self, candidate: Candidate) -> Outcome:
         settings = candidate.settings(WORLD.turn_period_s)
-        known_as = key(self.workload, WORLD, settings)
+        known_as = key(self.jobs, WORLD, settings)
         known = self.results.get(known_as)
         if known is None:
             if self.ideal is None:
@@ -45,7 +47,7 @@ class Bench:
         return known
 
     def known(self, candidate: Candidate) -> Outcome | None:
-        return self.results.get(key(self.workload, WORLD, candidate.settings(WORLD.turn_period_s)))
+        return self.results.get(key(self.jobs, WORLD, candidate.settings(WORLD.turn_period_s)))
 
 
 @click.command()
@@ -57,7 +59,8 @@ def main(traces: Sequence[Path], path: Path, each: int, score_only: bool) -> Non
     """Tune every family on one trace, score it on the other, at three mean delays. Interrupt and resume at will."""
     console = Console(width=140)
     results = Results(path)
-    benches = [Bench(_load(trace), results) for trace in traces]
+    workloads = [_load(trace) for trace in traces]
+    benches = [Bench(workload, digest(workload), results) for workload in workloads]
     chosen = in_turn()[: each * len(FAMILIES)]
     if not score_only:
         _run_all(benches, [DEFAULT_DATAPROC, *CLASSIC, *chosen], console)

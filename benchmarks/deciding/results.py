@@ -14,10 +14,14 @@ from agent.simulate.workload import Workload
 from agent.simulate.world import World
 
 
-def key(workload: Workload, world: World, settings: Settings, fixed_nodes: int | None = None) -> str:
-    """Changes with the trace, the world, the settings and the simulator."""
-    jobs = hashlib.sha256(repr((workload.jobs, workload.horizon_s)).encode()).hexdigest()
-    told = settings.model_dump_json(include={"policy", "fleet"})
+def digest(workload: Workload) -> str:
+    """Of all its jobs: takes a while, so once a workload."""
+    return hashlib.sha256(repr((workload.jobs, workload.horizon_s)).encode()).hexdigest()
+
+
+def key(jobs: str, world: World, settings: Settings, fixed_nodes: int | None = None) -> str:
+    """Changes with the jobs (their digest), the world, the settings and the simulator."""
+    told = settings.model_dump_json(include={"policy", "fleet"}, exclude_defaults=True)
     return hashlib.sha256("|".join([VERSION, jobs, repr(world), told, str(fixed_nodes)]).encode()).hexdigest()
 
 
