@@ -104,8 +104,10 @@ def advance(history: History, seen: Observation, settings: Settings) -> Shortage
         told,
         short_since=(told.short_since if told.short_since is not None else seen.at) if short else None,
         undemanded_since=(told.undemanded_since if told.undemanded_since is not None else seen.at) if surplus else None,
-        moved_units=min(told.moved_units, fleet.target_on_demand),
     )
+    if fleet.settled and (history.resize_sent_at is None or fleet.at > history.resize_sent_at):
+        # before that the targets may still be those from before the units were moved
+        told = replace(told, moved_units=min(told.moved_units, fleet.target_on_demand))
     grew = history.provisioned is not None and fleet.provisioned > history.provisioned
     until = remembered_until(told, settings)
     filled = grew and not short and (until is None or seen.at >= until)
