@@ -149,8 +149,20 @@ def resume(path: Path) -> None:
 @click.argument("journal", metavar="JOURNAL", type=SETTINGS_FILE)
 @click.option("--config", "path", type=SETTINGS_FILE, required=True, help="The settings to decide with.")
 @click.option("--all", "everything", is_flag=True, help="List every turn, not only those that differ or act.")
-def replay(journal: Path, path: Path, everything: bool) -> None:
-    """Decide a JOURNAL again and show where the decisions would differ."""
+@click.option("--shadows", is_flag=True, help="Also what the shadow policies of the journal said.")
+@click.option(
+    "--unit-usd-per-hour",
+    "usd",
+    type=click.FloatRange(min=0, min_open=True),
+    help="What a capacity unit costs, instead of the prices that the journal holds.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print data for a program.")
+def replay(journal: Path, path: Path, everything: bool, shadows: bool, usd: float | None, as_json: bool) -> None:
+    """Decide a JOURNAL again: where the decisions would differ, and what that comes to in capacity and money.
+
+    The sum weighs each differing decision by itself. It is no forecast: what the cluster would have done under other
+    decisions was not seen.
+    """
     from rich.console import Console
 
     from agent.replay_report import Report
@@ -158,14 +170,17 @@ def replay(journal: Path, path: Path, everything: bool) -> None:
     settings = _load(path)
     try:
         with journal.open(encoding="utf-8", errors="replace") as lines:
-            report = Report.of(lines, settings)
+            report = Report.of(lines, settings, usd)
     except OSError as error:
         raise click.ClickException(f"{journal} cannot be read: {error.strerror}") from error
     if not report.turns:
         raise click.ClickException(f"{journal} holds no turn: is it a journal of tidemark?")
+    if as_json:
+        click.echo(report.as_json(everything=everything))
+        return
     console = Console()
-    console.print(report.table(everything=everything))
-    console.print(report.summary())
+    console.print(report.table(everything=everything, shadows=shadows))
+    console.print(report.summary(shadows=shadows))
 
 
 @main.command()
@@ -182,6 +197,24 @@ def replay(journal: Path, path: Path, everything: bool) -> None:
     help="What runs the executors. yarn: real Hadoop daemons, whose jars Maven brings.",
 )
 @click.option(
+    "--policy",
+    type=click.Choice(["threshold", "dataproc", "demand"]),
+    default="threshold",
+    show_default=True,
+    help="What scales; another than threshold is compared with it.",
+)
+@click.option(
+    "--compare/--no-compare",
+    default=None,
+    help="Run the same job with thresholds first, for the report.  [default: with another policy than threshold]",
+)
+@click.option(
+    "--against",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    metavar="FOLDER",
+    help="Compare with an earlier report instead.",
+)
+@click.option(
     "--without",
     type=click.Choice(["sink", "spot", "job-end"]),
     help="Take one part away and see the demo fail at the stage that needs it.",
@@ -192,27 +225,47 @@ def replay(journal: Path, path: Path, everything: bool) -> None:
     help="On YARN: Spark's external shuffle service in the NodeManagers, if Maven brings it. It listens on all "
     "interfaces, which is why it is off by default.",
 )
-def demo(folder: Path | None, cluster: str, without: str | None, shuffle_service: bool) -> None:
+def demo(
+    folder: Path | None,
+    cluster: str,
+    policy: str,
+    compare: bool | None,
+    against: Path | None,
+    without: str | None,
+    shuffle_service: bool,
+) -> None:
     """Watch the whole loop on this machine: a real Spark, a sandbox of EMR, and the agent as you would run it.
 
-    It takes about two minutes and ends when the idle cluster has been terminated. Every stage counts only as seen
-    from outside the agent: in CloudWatch, EMR and Spark.
+    It takes about two minutes, twice that when policies are compared, and ends when the idle cluster has been
+    terminated. Every stage counts only as seen from outside the agent: in CloudWatch, EMR and Spark.
     """
     import dataclasses
     import time
 
     from rich.console import Console
 
+    from agent.settings_policy import PolicyKind
+
     try:
-        from agent.sandbox.demo import ground, runner, yarn_ground
+        from agent.sandbox.demo import compared, figures, ground, yarn_ground
         from agent.sandbox.demo.plan import Plan
     except ModuleNotFoundError as error:
         raise click.ClickException(f"{error}; the demo needs: pip install 'tidemark[sandbox]'") from error
     if shuffle_service and cluster != "yarn":
         raise click.UsageError("--shuffle-service is of NodeManagers: it needs --cluster yarn")
     plan, stand = (Plan(), ground.standalone) if cluster == "standalone" else (yarn_ground.PLAN, yarn_ground.yarn)
+    kind = PolicyKind(policy)
+    if compare is None:
+        compare = kind is not PolicyKind.THRESHOLD and without is None and against is None
+    if compare and (kind is PolicyKind.THRESHOLD or without or against):
+        raise click.UsageError("--compare is of another policy than threshold, and needs the whole demo twice")
+    try:
+        beside = None if against is None else figures.read(against)
+    except ValueError as error:
+        raise click.ClickException(str(error)) from error
     plan = dataclasses.replace(
         plan,
+        policy=kind,
         sink=without != "sink",
         spot_supply=0 if without == "spot" else None,
         job_ends=without != "job-end",
@@ -221,7 +274,7 @@ def demo(folder: Path | None, cluster: str, without: str | None, shuffle_service
     target = (folder or Path(time.strftime("demo-report-%Y%m%d-%H%M%S"))).resolve()
     console = Console(highlight=False)
     try:
-        ending = runner.run(plan, target, console, stand)
+        ending = compared.run(plan, target, console, stand, compare=compare, beside=beside)
     except (*ground.CANNOT_STAND, *yarn_ground.CANNOT_STAND) as error:
         raise click.ClickException(str(error)) from error
     except KeyboardInterrupt:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from agent.domain.decisions import Decision, Resize
 from agent.domain.observation import History
 from agent.domain.turns import Started, Turn
 from agent.journal import Bad, Changed, Line, read
 from agent.policy.consider import Considered, consider
 from agent.policy.guards import GUARDS, Guard
 from agent.policy.history import record
+from agent.replay_difference import differ
 from agent.settings import Settings
 
 
@@ -25,7 +25,7 @@ class Replayed:
     @property
     def differs(self) -> bool:
         """Whether something else would have been done; other words for the same do not count."""
-        return _deed(self.recorded.decision) != _deed(self.now.decision)
+        return differ(self.recorded.decision, self.now.decision)
 
 
 def replay(lines: Iterable[str], settings: Settings, guards: Sequence[Guard] = GUARDS) -> Iterator[Replayed | Bad]:
@@ -54,9 +54,3 @@ def _decide_again(lines: Iterable[Line], settings: Settings, guards: Sequence[Gu
                 now = consider(replace(line.observation, history=before), settings, guards)
                 history = record(now.observation.history, line.decision, line.result, now.observation)
                 yield Replayed(line, now)
-
-
-def _deed(decision: Decision) -> tuple[object, ...]:
-    if isinstance(decision, Resize):
-        return (Resize, decision.current, decision.target, decision.rule)
-    return (type(decision),)

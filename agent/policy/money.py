@@ -17,7 +17,7 @@ def affordable(observation: Observation, decision: Decision, settings: Settings)
     cap, fleet = settings.fleet.max_usd_per_hour, observation.fleet
     if cap is None or not isinstance(decision, Resize) or not decision.scales_out or fleet is None:
         return decision
-    before, after = (fleet.target_on_demand, fleet.target_spot), _markets(decision, fleet, settings)
+    before, after = (fleet.target_on_demand, fleet.target_spot), markets(decision, fleet, settings)
     grown = [after[market] - before[market] for market in (0, 1)]
     prices = observation.prices
     known = (None, None) if prices is None else (prices.on_demand, prices.spot)
@@ -52,7 +52,7 @@ def _cheaper(decision: Resize, grown: list[int], prices: tuple[float, float], co
     return limited
 
 
-def _markets(decision: Resize, fleet: Fleet, settings: Settings) -> tuple[int, int]:
+def markets(decision: Resize, fleet: Fleet, settings: Settings) -> tuple[int, int]:
     """On-demand and spot units after it, as the actuator sends them."""
     if decision.on_demand is not None:
         return decision.on_demand, decision.target - decision.on_demand

@@ -2,9 +2,10 @@
 
 Pass after pass it reads a cached data set that does not fit in one executor and shuffles it. Blocks that found no
 room are made again from their seeds, so more executors make the same passes faster, and an executor that goes takes
-no result with it. Every pass must give the checksum that the driver works out alone. It ends when `--executors`
-different executors have finished tasks and `--then-s` have passed, after `--at-most-s`, or when it is told to by
-`--end-file`; the data is released before. The report is one JSON object; the exit code is 1 when a checksum was wrong.
+no result with it. Every pass must give the checksum that the driver works out alone. It ends after `--passes`; without
+that number when `--executors` different executors have finished tasks and `--then-s` have passed, after `--at-most-s`,
+or when it is told to by `--end-file`. The data is released before. The report is one JSON object; the exit code is 1
+when a checksum was wrong.
 """
 
 from __future__ import annotations
@@ -43,6 +44,11 @@ def make(partition: int, records: int, task_s: float) -> Iterator[tuple[int, byt
         yield partition % 7, record(partition, index)
 
 
+def waited(value: Any, seconds: float) -> Any:
+    time.sleep(seconds)
+    return value
+
+
 def task_counts(ui_url: str, app_id: str) -> dict[str, int]:
     """Finished tasks by executor, dead ones included, as Spark's REST API says; empty when it does not answer."""
     try:
@@ -68,13 +74,15 @@ def run(spark: Any, options: argparse.Namespace) -> dict[str, Any]:
     records, task_s = options.partition_mb * 1024 * 1024 // RECORD_BYTES, options.task_s
     seeds = context.parallelize(range(options.partitions), options.partitions)
     blobs = seeds.flatMap(lambda partition: make(partition, records, task_s)).persist(StorageLevel.MEMORY_ONLY)
+    pause_s = options.work_s / records
+    worked = blobs.map(lambda pair: waited(pair, pause_s)) if pause_s else blobs
     expected = expected_checksum(options.partitions, records)
     started = time.monotonic()
     enough_at: float | None = None
     passes = wrong = 0
     tasks: dict[str, int] = {}
     while True:
-        sums = blobs.mapValues(fingerprint).reduceByKey(lambda left, right: left + right, 4).collect()
+        sums = worked.mapValues(fingerprint).reduceByKey(lambda left, right: left + right, 4).collect()
         checksum = sum((key + 1) * value for key, value in sums)
         passes, wrong = passes + 1, wrong + (checksum != expected)
         if options.write_to is not None:
@@ -84,11 +92,18 @@ def run(spark: Any, options: argparse.Namespace) -> dict[str, Any]:
         print(f"pass {passes}: checksum {checksum:x}, tasks by executor {tasks}", flush=True)
         if enough_at is None and len(tasks) >= options.executors:
             enough_at = now
+        if options.passes is not None:
+            if passes >= options.passes:
+                break
+            continue
         if enough_at is not None and now - enough_at >= options.then_s:
             break
         if now - started >= options.at_most_s or (options.end_file is not None and options.end_file.exists()):
             break
     blobs.unpersist(blocking=True)
+    if options.tail_s:
+        tail_s = options.tail_s
+        context.parallelize([0], 1).foreach(lambda value: waited(value, tail_s))
     return {
         "app": context.applicationId,
         "correct": wrong == 0,
@@ -108,6 +123,9 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--partition-mb", type=int, default=16)
     parser.add_argument("--task-s", type=float, default=0.5, help="least time that making one partition takes")
     parser.add_argument("--executors", type=int, default=2, help="executors that must have finished tasks")
+    parser.add_argument("--work-s", type=float, default=0.0, help="time that each partition takes in every pass")
+    parser.add_argument("--tail-s", type=float, default=0.0, help="at the end one task works alone for so long")
+    parser.add_argument("--passes", type=int, default=None, help="a fixed piece of work: so many passes, and the end")
     parser.add_argument("--then-s", type=float, default=10.0)
     parser.add_argument("--at-most-s", type=float, default=120.0)
     parser.add_argument("--write-to", default=None, help="URL of a folder to save the data in at every pass")

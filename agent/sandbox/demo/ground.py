@@ -25,10 +25,14 @@ CANNOT_STAND: tuple[type[Exception], ...] = (JavaMissing, SparkMissing, SparkFai
 """There is nothing to run the demo on; the text says what to do."""
 
 REST_TIMEOUT_S = 3.0
-FOREVER_S = 1_000_000
+FOREVER_PASSES = 1_000_000
 
 
 class Ground(Protocol):
+    @property
+    def name(self) -> str:
+        """One word: standalone or yarn."""
+
     @property
     def described(self) -> str:
         """In words, for the first lines of the demo."""
@@ -61,6 +65,7 @@ class Standalone:
     cluster: StandaloneCluster
     host: NodeHost
     name_node_url: str | None = None
+    name: str = "standalone"
 
     @property
     def described(self) -> str:
@@ -71,7 +76,7 @@ class Standalone:
     def sources(self) -> SourcesSettings:
         return SourcesSettings(
             standalone=RestSettings(url=self.cluster.web_ui, period_s=1.0),
-            spark=RestSettings(period_s=2.0),
+            spark=RestSettings(period_s=1.0),
             node_period_s=2.0,
         )
 
@@ -99,13 +104,18 @@ def application_settings(plan: Plan, ui_port: int) -> dict[str, str]:
     return {
         **conf.SMALL_APPLICATION,
         "spark.executor.memory": f"{plan.executor_memory_mb}m",
+        # what idles is given back while the last task still works
+        "spark.dynamicAllocation.executorIdleTimeout": "4s",
+        "spark.dynamicAllocation.shuffleTracking.timeout": "4s",
         "spark.ui.port": str(ui_port),
     }
 
 
 def application_arguments(plan: Plan, folder: Path) -> list[str]:
-    then_s, at_most_s = (plan.job_s, plan.job_at_most_s) if plan.job_ends else (FOREVER_S, FOREVER_S)
-    return ["--result", str(folder / "result.json"), "--then-s", str(then_s), "--at-most-s", str(at_most_s)]
+    """A fixed piece of work, whoever does it: so the times of two runs can be compared."""
+    passes = plan.job_passes if plan.job_ends else FOREVER_PASSES
+    times = ["--work-s", str(plan.job_work_s), "--tail-s", str(plan.job_tail_s)]
+    return ["--result", str(folder / "result.json"), "--passes", str(passes), *times]
 
 
 def read_json(url: str) -> Any:

@@ -26,6 +26,7 @@ from agent.settings import (
     SinksSettings,
     SourcesSettings,
 )
+from agent.settings_policy import DataprocSettings, DemandSettings, PolicyKind
 
 INSTANCE_TYPE = "r6i.xlarge"
 """What the sandbox's instances are called; what they are is a Spark worker."""
@@ -51,9 +52,13 @@ PLACES = frozenset(
 class Plan:
     """Everything about the demo that is a number."""
 
-    job_s: float = 20.0
-    """How long the application goes on after two executors have taken work."""
-    job_at_most_s: float = 120.0
+    policy: PolicyKind = PolicyKind.THRESHOLD
+    job_passes: int = 3
+    """The job's work: passes over its data, in which there is something to do for many executors."""
+    job_work_s: float = 0.5
+    """What each of the 24 tasks of a pass takes beside making its data."""
+    job_tail_s: float = 30.0
+    """Then one task works alone for so long."""
     executor_memory_mb: int = 640
     unit_memory_mb: int = 720
     """Memory of a worker, one capacity unit: one executor fits, and 11 % are left."""
@@ -71,6 +76,8 @@ class Plan:
     sink: bool = True
     """Whether the application's metrics.properties has the sink of the agent."""
     job_ends: bool = True
+    ends_cluster: bool = True
+    """Whether the story goes on until the idle cluster has been terminated."""
     shuffle_service: bool = False
     """Whether NodeManagers run Spark's external shuffle service, if its jar could be had."""
 
@@ -106,10 +113,14 @@ def settings(plan: Plan, places: Places) -> Settings:
             settle_poll_period_s=4.0,
         ),
         policy=PolicySettings(
+            kind=plan.policy,
+            shadows=tuple(kind for kind in PolicyKind if kind is not plan.policy),
             turn_period_s=1.0,
             max_signal_age_s=10.0,
             memory_death_hold_s=20.0,
             guards=GuardSettings(capacity_lost_hold_s=10.0, min_life_s=10.0),
+            dataproc=DataprocSettings(cooldown_s=12.0),
+            demand=DemandSettings(provisioning_s=8.0, mean_s=5.0, spare_units=0.0),
             rules=(
                 low.model_copy(update={"for_s": 6.0, "adjustment_units": plan.task_units, "cooldown_s": 10.0}),
                 free.model_copy(update={"for_s": 8.0, "adjustment_units": -plan.task_units, "cooldown_s": 10.0}),

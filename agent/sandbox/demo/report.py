@@ -11,6 +11,8 @@ import jinja2
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from agent.sandbox.demo import figures
+from agent.sandbox.demo.figures import Figures
 from agent.sandbox.demo.stages import Passed, Stage
 from agent.sandbox.demo.witness import Seen
 
@@ -34,8 +36,10 @@ class Report:
     passed: Sequence[Passed]
     marks: Sequence[Mark]
     seen: Seen
-    memory_low_percent: float
-    memory_free_percent: float
+    memory_bounds_percent: Sequence[float]
+    """Of the rules that acted."""
+    runs: Sequence[Figures]
+    """This run's figures, the last; before it another's to compare with, if there is one."""
     differences: Sequence[tuple[str, str, str]]
     """Settings that are not the defaults: dotted path, default, the demo's."""
     calls: Sequence[tuple[str, int]]
@@ -50,6 +54,11 @@ def write(report: Report, path: Path) -> None:
     path.write_text(
         page.render(
             plot=plot,
+            policy=report.runs[-1].policy,
+            header=figures.HEADER,
+            figures=figures.rows(report.runs),
+            verdict=figures.verdict(report.runs[-1], report.runs[0]) if len(report.runs) > 1 else "",
+            meaning=figures.MEANING,
             stages=_stage_rows(report),
             marks=[(f"{mark.at - report.began:.0f}", mark.label, mark.reasons) for mark in report.marks],
             differences=report.differences,
@@ -90,7 +99,7 @@ def _figure(report: Report) -> Any:
         )
 
     line(1, "MemoryAvailablePercent", sorted(seen.memory_available.items()), COOL, shape="hv")
-    for bound in (report.memory_low_percent, report.memory_free_percent):
+    for bound in report.memory_bounds_percent:
         figure.add_hline(y=bound, line={"color": QUIET, "dash": "dot", "width": 1}, row=1, col=1)
     line(2, "JvmHeapUsed, Maximum", [(at, value / MIB) for at, value in sorted(seen.heap_used.items())], WARM)
     line(3, "target units", [(f.at, float(f.target)) for f in seen.fleet], INK, shape="hv", dash="dash")
@@ -133,10 +142,18 @@ _PAGE = """\
   table { border-collapse: collapse; width: 100%; margin: .5rem 0 2rem; }
   th, td { text-align: left; padding: .35rem .6rem; border-bottom: 1px solid #e5e7eb; vertical-align: top; }
   th { font-weight: 600; } td:first-child { white-space: nowrap; } code { font-size: .9em; }
+  .note { color: #6b7280; font-size: .9em; }
 </style>
 <h1>Tidemark demo</h1>
-<p>{{ "Every stage was observed." if complete else "The demo did not get through all stages." }}
+<p>Policy <code>{{ policy }}</code>.
+{{ "Every stage was observed." if complete else "The demo did not get through all stages." }}
 A stage counts only as seen from outside the agent: read back from CloudWatch, EMR or Spark.</p>
+<h2>Figures</h2>
+{% if verdict %}<p><strong>{{ verdict }}</strong></p>{% endif %}
+<table><tr>{% for name in header %}<th>{{ name }}{% endfor %}</tr>
+{% for row in figures %}<tr>{% for cell in row %}<td>{{ cell }}{% endfor %}</tr>{% endfor %}</table>
+<p class="note">{{ meaning }}</p>
+<h2>Stages</h2>
 <table><tr><th>at<th>stage<th>what was seen</tr>
 {% for at, name, evidence in stages %}<tr><td>{{ at }}<td>{{ name }}<td>{{ evidence }}</tr>{% endfor %}</table>
 {{ plot | safe }}

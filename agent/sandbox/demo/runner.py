@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,9 @@ from botocore.config import Config
 from rich.console import Console
 
 from agent import settings_file
+from agent.sandbox.demo import figures, report, stages
 from agent.sandbox.demo import plan as plans
-from agent.sandbox.demo import report, stages
+from agent.sandbox.demo.figures import Figures
 from agent.sandbox.demo.ground import (
     Ground,
     application_arguments,
@@ -54,12 +56,13 @@ class Ending:
     """The stage that was not observed; None when all were."""
     folder: Path
     page: Path
+    figures: Figures
 
 
-def run(plan: Plan, folder: Path, console: Console, stand: Stand = standalone) -> Ending:
+def run(plan: Plan, folder: Path, console: Console, stand: Stand = standalone, beside: Figures | None = None) -> Ending:
     """The whole demo. Afterwards nothing of it runs any more, and `folder` holds what it left behind.
 
-    Raises what the ground says that cannot be stood on.
+    `beside` are the figures of another run, for the report. Raises what the ground says that cannot be stood on.
     """
     folder.mkdir(parents=True, exist_ok=True)
     began = time.time()
@@ -81,7 +84,7 @@ def run(plan: Plan, folder: Path, console: Console, stand: Stand = standalone) -
         with server:
             if plan.spot_supply is not None:
                 server.emr.limit(Market.SPOT, plan.spot_supply)
-            return _with_cluster(plan, folder, narrator, calls, ground, server.endpoint, port, ui_port, began)
+            return _with_cluster(plan, folder, narrator, calls, ground, server.endpoint, port, ui_port, began, beside)
 
 
 def _with_cluster(
@@ -94,6 +97,7 @@ def _with_cluster(
     port: int,
     ui_port: int,
     began: float,
+    beside: Figures | None,
 ) -> Ending:
     emr, cloudwatch = (_client(service, endpoint) for service in ("emr", "cloudwatch"))
     cluster_id = emr.run_job_flow(**_job_flow(plan, ground, ui_port, folder))["JobFlowId"]
@@ -111,7 +115,8 @@ def _with_cluster(
     )
     file = folder / "tidemark.toml"
     file.write_text(settings_file.render(settings), encoding="utf-8")
-    low, free = (rule.bound for rule in settings.policy.rules)
+    low, _ = (rule.bound for rule in settings.policy.rules)
+    narrator.say("set-up", f"policy {plan.policy}")
     watch = Watch(
         witness=Witness(
             emr=emr,
@@ -128,6 +133,8 @@ def _with_cluster(
     story = stages.story(low, settings.fleet.min_capacity_units, plan, hdfs=ground.name_node_url is not None)
     with _agent(file, folder / "agent.log") as agent:
         passed, missing = watch.follow(story, agent)
+    measured = _figures(plan, ground, watch.witness.seen)
+    figures.save(measured, folder)
     page = folder / "report.html"
     report.write(
         report.Report(
@@ -136,15 +143,27 @@ def _with_cluster(
             passed=passed,
             marks=watch.journal.marks,
             seen=watch.witness.seen,
-            memory_low_percent=low,
-            memory_free_percent=free,
+            memory_bounds_percent=tuple(rule.bound for rule in settings.policy.rules_in_force),
+            runs=(measured,) if beside is None else (beside, measured),
             differences=plans.differences(settings),
             calls=sorted(calls.counts.items()),
             files=sorted(path.name for path in folder.iterdir() if path.is_file() and path != page),
         ),
         page,
     )
-    return Ending(passed, missing, folder, page)
+    return Ending(passed, missing, folder, page, measured)
+
+
+def _figures(plan: Plan, ground: Ground, seen: Seen) -> Figures:
+    at = seen.workers_at or datetime.now(UTC)
+    return Figures(
+        policy=plan.policy,
+        cluster=ground.name,
+        job_s=None if seen.step is None else figures.job_seconds(seen.step),
+        worker_s=figures.worker_seconds(seen.workers, seen.weights, at),
+        workers=len(seen.workers),
+        still_there=figures.still_there(seen.workers),
+    )
 
 
 @dataclass(slots=True, kw_only=True)
@@ -173,6 +192,7 @@ class Watch:
         finally:
             stop.set()
             thread.join(STOP_TIMEOUT_S)
+            self.witness.look_again()
             self.journal.close()
 
     def _await(self, stage: Stage, agent: subprocess.Popen[bytes]) -> Passed | None:

@@ -7,6 +7,10 @@ from dataclasses import dataclass
 
 from agent.sandbox.demo.plan import Plan
 from agent.sandbox.demo.witness import Seen
+from agent.settings_policy import PolicyKind
+
+JOB_MORE_S = 60.0
+"""The job takes longer than what merely has to be noticed."""
 
 Sight = Callable[[Seen], str | None]
 """What was seen, in words, once the stage has been passed; None before."""
@@ -43,6 +47,11 @@ def memory_falls(below: float) -> Sight:
         return f"CloudWatch has MemoryAvailablePercent at {min(low):.0f}, below {below:g}" if low else None
 
     return sight
+
+
+def work_waits(seen: Seen) -> str | None:
+    wanted = max(seen.executors_needed.values(), default=0)
+    return f"CloudWatch has ExecutorsNeeded up to {wanted:.0f}" if wanted > 0 else None
 
 
 def fleet_grows(minimum: int) -> Sight:
@@ -102,20 +111,25 @@ def cluster_is_terminated(seen: Seen) -> str | None:
 
 
 def story(memory_low_percent: float, min_units: int, plan: Plan, *, hdfs: bool) -> tuple[Stage, ...]:
-    """The stages in their order; with HDFS its load is one of them."""
+    """The stages in their order; with HDFS its load is one of them. The second is what the policy goes by."""
 
     def stage(name: str, sight: Sight, more_s: float = 0.0) -> Stage:
         return Stage(name, sight, plan.within_s.get(name, plan.patience_s + more_s))
 
     transfers = (stage("the job's HDFS transfers reach CloudWatch", hdfs_is_loaded),) if hdfs else ()
+    if plan.policy is PolicyKind.THRESHOLD:
+        need = stage("available memory falls under the threshold", memory_falls(memory_low_percent))
+    else:
+        need = stage("Spark wants executors that it has not got", work_waits)
+    end = (stage("the idle cluster is terminated", cluster_is_terminated),) if plan.ends_cluster else ()
     return (
         stage("Spark's JVM metrics reach CloudWatch", metrics_arrive),
-        stage("available memory falls under the threshold", memory_falls(memory_low_percent)),
+        need,
         stage("the task fleet's target grows", fleet_grows(min_units)),
         stage("spot capacity is provisioned", spot_is_provisioned),
         stage("real Spark workers take work", task_executors_work),
         *transfers,
-        stage("the job ends", job_ends, plan.job_s),
+        stage("the job ends", job_ends, JOB_MORE_S),
         stage("the task fleet shrinks", fleet_shrinks(min_units)),
-        stage("the idle cluster is terminated", cluster_is_terminated),
+        *end,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -45,6 +45,8 @@ class Seen:
     """JvmHeapUsed (Maximum over executors, bytes), read back from CloudWatch."""
     heap_executors: float = 0
     """The most samples in one period of JvmHeapUsed: how many executors reported."""
+    executors_needed: dict[float, float] = field(default_factory=dict)
+    """ExecutorsNeeded (Maximum), read back from CloudWatch."""
     total_load: dict[float, float] = field(default_factory=dict)
     """HdfsTotalLoad (Maximum), read back from CloudWatch."""
     name_node_load: int = 0
@@ -57,6 +59,14 @@ class Seen:
     executors: dict[str, ExecutorSight] = field(default_factory=dict)
     """Every executor that Spark ever reported, by id, as last seen."""
     executor_count: list[tuple[float, int]] = field(default_factory=list)
+    workers: list[Mapping[str, Any]] = field(default_factory=list)
+    """Every instance that EMR lists in the task fleet, those that are gone included, as it last told them."""
+    weights: dict[str, int] = field(default_factory=dict)
+    """Capacity units by instance type."""
+    workers_at: datetime | None = None
+    """When EMR was last asked for them."""
+    step: Mapping[str, Any] | None = None
+    """As EMR last told it."""
     step_state: str = ""
     cluster_state: str = ""
     ending_since: float = float("inf")
@@ -87,6 +97,11 @@ class Witness:
                 self._try(ask)
             rounds += 1
 
+    def look_again(self) -> None:
+        """A last look at what the figures are made of."""
+        for ask in (self._fleet, self._step):
+            self._try(ask)
+
     @staticmethod
     def _try(ask: Callable[[], None]) -> None:
         try:
@@ -112,11 +127,15 @@ class Witness:
             self.seen.spot_bought = max(self.seen.spot_bought, spot)
             self.seen.on_demand_bought = max(self.seen.on_demand_bought, on_demand)
             listed = self._emr.list_instances(ClusterId=self._cluster_id, InstanceFleetId=fleet["Id"])
+            self.seen.workers, self.seen.workers_at = listed["Instances"], datetime.now(UTC)
+            types = fleet["InstanceTypeSpecifications"]
+            self.seen.weights = {one["InstanceType"]: one["WeightedCapacity"] for one in types}
             self.seen.task_hosts |= {i["PrivateIpAddress"] for i in listed["Instances"] if i.get("PrivateIpAddress")}
 
     def _step(self) -> None:
         steps = self._emr.list_steps(ClusterId=self._cluster_id)["Steps"]
         if steps:
+            self.seen.step = steps[0]
             self.seen.step_state = steps[0]["Status"]["State"]
 
     def _metrics(self) -> None:
@@ -125,7 +144,8 @@ class Witness:
         for point in self._statistics("JvmHeapUsed", "Maximum"):
             self.seen.heap_used[point["Timestamp"].timestamp()] = point["Maximum"]
             self.seen.heap_executors = max(self.seen.heap_executors, point["SampleCount"])
-
+        for point in self._statistics("ExecutorsNeeded", "Maximum"):
+            self.seen.executors_needed[point["Timestamp"].timestamp()] = point["Maximum"]
         if self._ground.name_node_url is not None:
             for point in self._statistics("HdfsTotalLoad", "Maximum"):
                 self.seen.total_load[point["Timestamp"].timestamp()] = point["Maximum"]

@@ -32,6 +32,7 @@ class Yarn:
     cluster: HadoopCluster
     spark: SparkOnYarn
     host: NodeHost
+    name: str = "yarn"
 
     @property
     def described(self) -> str:
@@ -46,7 +47,7 @@ class Yarn:
         return SourcesSettings(
             yarn=HadoopSettings(url=self.cluster.resource_manager_url, period_s=1.0),
             hdfs=HadoopSettings(url=self.cluster.name_node_url, period_s=1.0),
-            spark=RestSettings(period_s=2.0),
+            spark=RestSettings(period_s=1.0),
             node_period_s=2.0,
         )
 
