@@ -18,6 +18,7 @@ from agent.domain.readings import (
     Reading,
     ShuffleReading,
 )
+from agent.domain.stages import StagesReading
 from agent.settings import RestSettings
 from agent.sources.http_reader import HttpReader
 from agent.sources.polls import SparkPoll, hdfs_poll, standalone_poll, yarn_poll
@@ -59,10 +60,10 @@ class SteppedClock:
 @pytest.fixture
 def server() -> Iterator[FakeHttp]:
     with FakeHttp() as server:
-        server.answers("/ws/v1/cluster/info", http.value({"clusterInfo": {"haState": "ACTIVE"}}))
-        server.answers("/ws/v1/cluster/metrics", http.value(load("yarn/metrics_3.3")))
-        server.answers("/ws/v1/cluster/nodes", http.value(load("yarn/nodes")))
-        server.answers("/ws/v1/cluster/apps", http.value(load("yarn/apps")))
+        server.answers("/ws/v1/cluster/info", http.value(load("yarn/empty/info")))
+        server.answers("/ws/v1/cluster/metrics", http.value(load("yarn/lost/metrics")))
+        server.answers("/ws/v1/cluster/nodes", http.value(load("yarn/lost/nodes")))
+        server.answers("/ws/v1/cluster/apps", http.value(load("yarn/lost/apps")))
         yield server
 
 
@@ -94,9 +95,9 @@ def until(true: Callable[[], bool], patience_s: float = 30.0) -> None:
 def test_yarn_is_one_reading_as_old_as_its_first_question(server: FakeHttp) -> None:
     (reading,) = Rig(yarn_poll(server.url + "/")).poll()
     assert isinstance(reading, ClusterReading)
-    assert (reading.at, reading.memory_total_mb, reading.containers_pending) == (1002.0, 24576, 3)
-    assert reading.nodes is not None and len(reading.nodes) == 5
-    assert reading.applications is not None and len(reading.applications) == 3
+    assert (reading.at, reading.memory_total_mb, reading.containers_pending) == (1002.0, 1100, 3)
+    assert reading.nodes is not None and len(reading.nodes) == 3
+    assert reading.applications is not None and len(reading.applications) == 1
     asked = "/ws/v1/cluster/apps?states=NEW,NEW_SAVING,SUBMITTED,ACCEPTED,RUNNING"
     info = "/ws/v1/cluster/info"
     assert server.requests == [info, "/ws/v1/cluster/metrics", "/ws/v1/cluster/nodes", asked]
@@ -109,7 +110,7 @@ def test_a_part_of_yarn_that_fails_is_none(server: FakeHttp, path: str, part: st
     server.answers(f"/ws/v1/cluster/{path}", fault)
     (reading,) = Rig(yarn_poll(server.url)).poll()
     assert getattr(reading, part) is None
-    assert reading.memory_total_mb == 24576
+    assert reading.memory_total_mb == 1100
 
 
 @pytest.mark.parametrize(
@@ -130,7 +131,7 @@ def test_a_failure_is_counted_by_its_reason_and_hands_nothing_over(
     server: FakeHttp, fault: http.Script, reason: str
 ) -> None:
     """The last reading grows old; once the endpoint answers again, a new one comes."""
-    metrics = http.value(load("yarn/metrics_3.3"))
+    metrics = http.value(load("yarn/lost/metrics"))
     server.answers("/ws/v1/cluster/metrics", fault)
     rig = Rig(yarn_poll(server.url))
     assert rig.poll() == [] and rig.poll() == []
@@ -141,8 +142,8 @@ def test_a_failure_is_counted_by_its_reason_and_hands_nothing_over(
 
 
 def test_hdfs_and_a_standalone_master_are_read(server: FakeHttp) -> None:
-    server.answers("/jmx", http.value(load("hdfs/active")))
-    assert Rig(hdfs_poll(server.url)).poll() == [HdfsReading(at=1001.0, total_load=12, live_data_nodes=3)]
+    server.answers("/jmx", http.value(load("hdfs/writing/fsnamesystem")))
+    assert Rig(hdfs_poll(server.url)).poll() == [HdfsReading(at=1001.0, total_load=1, live_data_nodes=1)]
     assert server.requests == ["/jmx?qry=Hadoop:service=NameNode,name=FSNamesystem"]
     server.answers("/json/", http.value(load("standalone/running_3.5.9")))
     (reading,) = Rig(standalone_poll(server.url)).poll()
@@ -180,9 +181,9 @@ def test_a_standby_is_left_for_the_active_one_and_the_reading_says_that_it_is_no
         (reading,) = rig.poll()
         assert (reading.leader, reading.memory_total_mb, len(reading.nodes), len(reading.applications)) == (
             False,
-            24576,
-            5,
+            1100,
             3,
+            1,
         )
         assert rig.errors() == {}
 
@@ -191,7 +192,7 @@ def test_of_several_addresses_the_first_that_answers_is_taken(server: FakeHttp) 
     with FakeHttp() as local, FakeHttp() as broken:
         stands_by(local, None)
         (reading,) = Rig(yarn_poll(local.url, (broken.url, server.url))).poll()
-        assert (reading.leader, reading.memory_total_mb, reading.peers) == (False, 24576, 2)
+        assert (reading.leader, reading.memory_total_mb, reading.peers) == (False, 1100, 2)
     (reading,) = Rig(yarn_poll(server.url, ("http://127.0.0.1:1",))).poll()
     assert (reading.leader, reading.peers) == (True, 1)
 
@@ -209,7 +210,7 @@ def test_a_standby_without_an_active_one_tells_only_that_it_does_not_lead(active
 
 def test_a_resource_manager_that_does_not_answer_does_not_lead(server: FakeHttp) -> None:
     (reading,) = Rig(yarn_poll("http://127.0.0.1:1", (server.url,))).poll()
-    assert not reading.leader and reading.memory_total_mb == 24576
+    assert not reading.leader and reading.memory_total_mb == 1100
     assert Rig(yarn_poll("http://127.0.0.1:1")).poll() == []
 
 
@@ -222,20 +223,20 @@ def test_a_resource_manager_that_does_not_tell_its_standing_and_answers_leads(se
 def test_the_active_one_of_several_namenodes_is_found_and_then_asked_first(server: FakeHttp) -> None:
     with FakeHttp() as first:
         first.answers("/jmx", http.value(load("hdfs/standby")))
-        server.answers("/jmx", http.value(load("hdfs/active")))
+        server.answers("/jmx", http.value(load("hdfs/writing/fsnamesystem")))
         rig = Rig(hdfs_poll(first.url, (server.url,)))
         assert [len(rig.poll()) for _ in range(3)] == [1, 1, 1]
         assert len(first.requests) == 1
-        first.answers("/jmx", http.value(load("hdfs/active")))
+        first.answers("/jmx", http.value(load("hdfs/writing/fsnamesystem")))
         server.answers("/jmx", http.value(load("hdfs/standby")))
         assert len(rig.poll()) == 1, "after a failover"
-        server.answers("/jmx", http.value(load("hdfs/active")))
+        server.answers("/jmx", http.value(load("hdfs/writing/fsnamesystem")))
 
 
 def test_a_poller_reads_over_tls_with_the_authority_of_its_settings(tmp_path: Path) -> None:
     authority = Authority(tmp_path)
     with FakeHttp(tls=authority.context()) as secure:
-        secure.answers("/jmx", http.value(load("hdfs/active")))
+        secure.answers("/jmx", http.value(load("hdfs/writing/fsnamesystem")))
         for told, count in ((authority.file, 1), (None, 0)):
             kept, telemetry = Kept(), Telemetry()
             settings = RestSettings(url=secure.url, ca_file=told)
@@ -305,7 +306,7 @@ def test_after_stop_nothing_more_is_asked_and_no_half_reading_handed_over(server
     def answers_after_stop(handler: http.Handler) -> None:
         asked.set()
         stop.wait(30)
-        http.value(load("yarn/metrics_3.3"))(handler)
+        http.value(load("yarn/lost/metrics"))(handler)
 
     server.answers("/ws/v1/cluster/metrics", answers_after_stop)
     rig = Rig(yarn_poll(server.url))
@@ -317,7 +318,7 @@ def test_after_stop_nothing_more_is_asked_and_no_half_reading_handed_over(server
 
 
 def test_a_hanging_endpoint_is_timed_out_and_asked_again(server: FakeHttp) -> None:
-    server.answers("/ws/v1/cluster/metrics", http.hangs, http.value(load("yarn/metrics_3.3")))
+    server.answers("/ws/v1/cluster/metrics", http.hangs, http.value(load("yarn/lost/metrics")))
     rig = Rig(yarn_poll(server.url), timeout_s=0.5)
     running = Running(rig)
     until(lambda: len(rig.kept.readings) >= 1)
@@ -465,3 +466,24 @@ def test_what_executors_wrote_for_the_shuffle_is_told_by_host_every_round(server
     for _ in range(2):
         (told,) = [one for one in rig.poll() if isinstance(one, ShuffleReading)]
         assert (told.app, told.bytes_by_host) == ("app-1", {"ip-10-0-0-7": 111, "2001:db8::7": 5})
+
+
+def test_active_stages_are_told_every_round_with_the_tasks_that_an_executor_runs_at_once(server: FakeHttp) -> None:
+    serve_app(server, "application_1_1", [], attempt="2")
+    executors = [{"id": "1", "isActive": True, "hostPort": "a:1", "totalShuffleWrite": 0, "maxTasks": 4}]
+    path = "/api/v1/applications/application_1_1/2"
+    server.answers(f"{path}/allexecutors", http.value(executors))
+    server.answers(f"{path}/stages", http.value(load("spark_rest/stages_active_3.5.9")))
+    rig = Rig(SparkPoll(lambda: cluster(spark_app("application_1_1", server.url))))
+    for _ in range(2):
+        (told,) = [one for one in rig.poll() if isinstance(one, StagesReading)]
+        assert [(stage.app, stage.tasks, stage.tasks_at_once) for stage in told.stages] == [("application_1_1", 24, 4)]
+    assert server.requests.count(f"{path}/stages?status=active") == 2
+
+
+def test_a_driver_that_does_not_tell_its_stages_still_tells_the_rest(server: FakeHttp) -> None:
+    serve_app(server, "app-1", ["1"])
+    server.answers("/api/v1/applications/app-1/stages", http.value({"no": "list"}))
+    rig = Rig(SparkPoll(lambda: cluster(spark_app("app-1", server.url))))
+    assert seen(rig.poll()) == [("app-1", "1")]
+    assert len(rig.errors()) == 1
