@@ -356,8 +356,8 @@ def quote(path: Path | None, types: tuple[str, ...], region: str | None, as_json
     else:
         from rich.console import Console
 
-        width = None if sys.stdout.isatty() else report.WIDTH
-        Console(highlight=False, width=width).print(report.table(found.rows, question.executor, question.hours))
+        console = Console(highlight=False, width=None if sys.stdout.isatty() else report.WIDTH)
+        console.print(report.table(found.rows, question.executor, question.hours, console.width))
     _warn(list(found.warnings))
 
 

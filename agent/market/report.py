@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
+from itertools import compress
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
@@ -14,22 +15,27 @@ from agent.market.quote import GIB_MB, Executor, Row
 
 UNKNOWN = "unknown"
 COLUMNS = (
-    "memory\nGB",
-    "YARN\nGB",
-    "exec-\nutors",
-    "spot",
-    "median",
-    "on\ndemand",
-    "saving",
-    "EMR\nfee",
-    "USD per\nGB·h",
+    ("memory\nGB", False),
+    ("YARN\nGB", True),
+    ("exec-\nutors", True),
+    ("spot", True),
+    ("median", False),
+    ("on\ndemand", True),
+    ("saving", True),
+    ("EMR\nfee", False),
+    ("USD per\nGB·h", True),
 )
-WIDTH = 100
+"""Of numbers, and whether they stay where there is little room."""
+WIDTH = 120
 """Where no terminal says how wide it is."""
+ROOMY = 110
+"""From how many columns on there is room for all."""
 
 
-def table(rows: Sequence[Row], executor: Executor, hours: float) -> Table:
-    """The rows in their order. Prices are USD an hour for one instance."""
+def table(rows: Sequence[Row], executor: Executor, hours: float, width: int = WIDTH) -> Table:
+    """The rows in their order. Prices are USD an hour for one instance. Where there is little room, some columns are
+    left out."""
+    shown = [stays or width >= ROOMY for _, stays in COLUMNS]
     size = f"{_gb(executor.memory_mb)} GB and {executor.cores} cores, in containers of {_gb(executor.container_mb)} GB"
     made = Table(
         box=SIMPLE_HEAD,
@@ -43,10 +49,10 @@ def table(rows: Sequence[Row], executor: Executor, hours: float) -> Table:
     )
     made.add_column("type", no_wrap=True)
     made.add_column("zone", no_wrap=True)
-    for name in COLUMNS:
+    for name, _ in compress(COLUMNS, shown):
         made.add_column(name, justify="right", no_wrap=True)
     for row in rows:
-        made.add_row(row.instance_type, row.zone or _dim("none"), *map(_cell, _texts(row)))
+        made.add_row(row.instance_type, row.zone or _dim("none"), *map(_cell, compress(_texts(row), shown)))
     return made
 
 
