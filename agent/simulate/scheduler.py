@@ -141,7 +141,7 @@ class Scheduler:
 
     def _feed(self, executor: Executor) -> None:
         job, runs, now = executor.job, executor.runs, self._events.now
-        if executor.node.phase is Phase.READY and not self._over_share(job):
+        if executor.node.phase is Phase.READY and self._may_go_on(executor):
             while len(runs) < self._world.executor_cores and (job.todo or job.again):
                 writes = bool(job.again) or job.stage.writes_shuffle
                 duration = job.again.pop() if job.again else job.todo.pop()
@@ -151,7 +151,7 @@ class Scheduler:
                 self._events.after(duration, self._done, run)
         if runs:
             executor.idle_since = None
-        elif self._over_share(job) and not self._pinned(executor):
+        elif not self._may_go_on(executor):
             self._release(executor)
             self._allocate()
         elif executor.idle_since is None:
@@ -171,7 +171,7 @@ class Scheduler:
         if run.writes:
             executor.wrote = True
             self._leave_output(job, executor.node, duration)
-        if job.todo and not job.again and executor.node.phase is Phase.READY and not self._over_share(job):
+        if job.todo and not job.again and executor.node.phase is Phase.READY and self._may_go_on(executor):
             # nearly always: the next task of the same stage, in the same place
             run.duration_s = job.todo.pop()
             run.began = self._events.now
@@ -211,6 +211,10 @@ class Scheduler:
 
     def _pinned(self, executor: Executor) -> bool:
         return executor.wrote and self._world.shuffle is Shuffle.TRACKING
+
+    def _may_go_on(self, executor: Executor) -> bool:
+        """Whether it takes further tasks rather than make room for a job that has fewer."""
+        return not self._over_share(executor.job) or self._pinned(executor)
 
     def _kill(self, executor: Executor) -> None:
         job, now = executor.job, self._events.now
