@@ -66,6 +66,16 @@ def test_three_types_are_ranked_by_usable_memory(market: Rig) -> None:
     assert done.stderr == ""
 
 
+def test_the_example_of_the_documentation_is_what_it_prints(market: Rig) -> None:
+    page = (Path(__file__).parent.parent.parent / "docs" / "operating.md").read_text(encoding="utf-8")
+    shown = [line.rstrip() for line in three(market).stdout.splitlines()]
+    rows = [line for line in shown if A in line]
+    assert len(rows) == 3
+    for line in rows:
+        assert line in page
+    assert "r6i.2xlarge" in next(line for line in three(market, "--executor-memory", "20g").stdout.splitlines() if A in line)
+
+
 def test_the_same_for_a_program(market: Rig) -> None:
     found = data(three(market, "--json", "--executor-memory", "20480m", "--executor-overhead", "0.1"))
     assert found["executor"] == {"memory_mb": 20480, "cores": 4, "overhead": 0.1, "container_mb": 22528}
