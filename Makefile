@@ -11,10 +11,10 @@ TEST_OPTIONS :=
 help: ## show this help
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-demo: $(READY) ## watch the whole loop on this machine with a real Spark, about 2 minutes
+demo: $(READY) ## watch the whole loop on this machine with a real Spark, 2 to 3 minutes
 	@$(BIN)/tidemark demo
 
-demo-yarn: $(READY) ## the same on real Hadoop daemons (needs Maven; about 3 minutes)
+demo-yarn: $(READY) ## the same on real Hadoop daemons (needs Maven; 3 to 4 minutes)
 	@$(BIN)/tidemark demo --cluster yarn
 
 test: $(READY) ## run the tests, real Spark and (if Maven is there) real Hadoop included, about 8 minutes
