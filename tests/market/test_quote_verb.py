@@ -73,7 +73,9 @@ def test_the_example_of_the_documentation_is_what_it_prints(market: Rig) -> None
     assert len(rows) == 3
     for line in rows:
         assert line in page
-    assert "r6i.2xlarge" in next(line for line in three(market, "--executor-memory", "20g").stdout.splitlines() if A in line)
+    assert "r6i.2xlarge" in next(
+        line for line in three(market, "--executor-memory", "20g").stdout.splitlines() if A in line
+    )
 
 
 def test_the_same_for_a_program(market: Rig) -> None:
