@@ -12,7 +12,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from agent.domain.decisions import Decision, Hold, Resize
+from agent.domain.decisions import Decision, Hold, Resize, Terminate
 from agent.journal import Bad, decision_to_json
 from agent.policy import reasons
 from agent.replay import Replayed, replay
@@ -150,7 +150,9 @@ def _shadows(turns: Sequence[Replayed], terms: Terms) -> tuple[Other, ...]:
 
 
 def _said(turn: Replayed, shadow: str) -> Decision:
-    return dict(turn.recorded.shadows).get(shadow, turn.recorded.decision)
+    """A shadow says how much capacity there should be; whether the cluster ends is not asked of it."""
+    recorded = turn.recorded.decision
+    return recorded if isinstance(recorded, Terminate) else dict(turn.recorded.shadows).get(shadow, recorded)
 
 
 def _turn_data(turn: Replayed, units: int) -> dict[str, Any]:

@@ -212,6 +212,15 @@ def test_a_shadow_is_weighed_like_any_other(tmp_path: Path) -> None:
     assert report.now.difference == Difference()
 
 
+def test_a_shadow_is_not_asked_whether_the_cluster_ends(tmp_path: Path) -> None:
+    told = settings(idle={"after_s": 100, "grace_s": 60, "notice_s": 30}, policy={"shadows": ["demand"]})
+    world = World(told, tmp_path / "journal.jsonl")
+    world.run(world.controller(), 400)
+    report = Report.of(world.path.read_text(encoding="utf-8").splitlines(), told)
+    assert any(isinstance(turn.recorded.decision, Terminate) for turn in report.turns)
+    assert [shadow.differing for shadow in report.shadows] == [0]
+
+
 def run(*arguments: object) -> str:
     done = CliRunner().invoke(main, ["replay", *map(str, arguments)], env={"COLUMNS": "200"})
     assert done.exit_code == 0, done.output
