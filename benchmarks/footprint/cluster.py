@@ -53,7 +53,7 @@ def cluster(applications: dict[str, int]) -> Iterator[str]:
 def _answers(url: str, applications: dict[str, int]) -> dict[str, bytes]:
     nodes = max(1, sum(applications.values()) // EXECUTORS_A_NODE)
     found: dict[str, Any] = {
-        "/ws/v1/cluster/metrics": _captured("yarn/metrics_3.3.json"),
+        "/ws/v1/cluster/metrics": _captured("yarn/running/metrics.json"),
         "/ws/v1/cluster/nodes": {"nodes": {"node": [_node(number) for number in range(nodes)]}},
         "/ws/v1/cluster/apps": {
             "apps": {"app": [_application(url, app) for app in applications]} if applications else {}
@@ -71,12 +71,12 @@ def _answers(url: str, applications: dict[str, int]) -> dict[str, bytes]:
 
 def _node(number: int) -> dict[str, Any]:
     host = f"ip-10-0-{number // 250}-{number % 250}.ec2.internal"
-    found: dict[str, Any] = _captured("yarn/nodes.json")["nodes"]["node"][0]
+    found: dict[str, Any] = _captured("yarn/running/nodes.json")["nodes"]["node"][0]
     return {**found, "id": f"{host}:8041", "nodeHostName": host, "nodeHTTPAddress": f"{host}:8042"}
 
 
 def _application(url: str, app: str) -> dict[str, Any]:
-    found: dict[str, Any] = _captured("yarn/apps.json")["apps"]["app"][0]
+    found: dict[str, Any] = _captured("yarn/running/apps.json")["apps"]["app"][0]
     return {**found, "id": app, "trackingUrl": f"{url}/proxy/{app}/"}
 
 

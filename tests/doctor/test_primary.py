@@ -151,7 +151,7 @@ def test_a_resource_manager_that_is_not_there_fails_and_one_that_nobody_asked_fo
 def test_of_two_name_nodes_the_active_one_answers(tmp_path: Path) -> None:
     with FakeHttp() as standby, FakeHttp() as active:
         standby.answers("/jmx", value(json.loads((DATA / "hdfs" / "standby.json").read_text())))
-        active.answers("/jmx", value(json.loads((DATA / "hdfs" / "active.json").read_text())))
+        active.answers("/jmx", value(json.loads((DATA / "hdfs" / "writing" / "fsnamesystem.json").read_text())))
         both = told(sources={"hdfs": {"url": standby.url, "other_urls": [active.url]}})
         found = primary.name_node(ground(tmp_path), both)
         assert (found.status, active.url in found.seen) == (Status.OK, True)

@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from agent.domain.slots import Size, executor_size, free_slots
 from agent.wire import hadoop_jmx, yarn
 from agent.wire.json_fields import Malformed
 
 DATA = Path(__file__).parents[1] / "data"
-MOMENTS = ("empty", "waiting", "running", "decommissioning", "decommissioned", "lost", "finished", "labels", "limited")
+MOMENTS = (
+    "empty",
+    "waiting",
+    "running",
+    "decommissioning",
+    "decommissioned",
+    "lost",
+    "finished",
+    "labels",
+    "limited",
+    "fragmented",
+)
 
 
 def recorded(moment: str, what: str, kind: str = "yarn") -> Any:
@@ -25,7 +38,8 @@ def test_memory_of_the_nodes_adds_up_to_that_of_the_cluster(moment: str) -> None
     nodes = yarn.nodes(recorded(moment, "nodes"), 1.0)
     assert not isinstance(reading, Malformed) and not isinstance(nodes, Malformed)
     working = [node for node in nodes if node.alive or node.draining]
-    assert sum(node.memory_used_mb for node in working) == reading.memory_total_mb - reading.memory_available_mb
+    kept = recorded(moment, "metrics")["clusterMetrics"]["reservedMB"]
+    assert sum(node.memory_used_mb for node in working) == reading.memory_total_mb - reading.memory_available_mb - kept
     assert sum(node.memory_total_mb for node in working) == reading.memory_total_mb
 
 
@@ -34,7 +48,8 @@ def test_applications_hold_what_is_used(moment: str) -> None:
     reading = yarn.metrics(recorded(moment, "metrics"), 1.0)
     applications = yarn.applications(recorded(moment, "apps"), 1.0)
     assert not isinstance(reading, Malformed) and not isinstance(applications, Malformed)
-    used = reading.memory_total_mb - reading.memory_available_mb
+    kept = recorded(moment, "metrics")["clusterMetrics"]["reservedMB"]
+    used = reading.memory_total_mb - reading.memory_available_mb - kept
     assert sum(each.memory_used_mb for each in applications if each.state == "RUNNING") == used
 
 
@@ -54,6 +69,19 @@ def test_what_waits_is_pending_though_memory_is_free() -> None:
     assert not isinstance(reading, Malformed)
     assert (reading.memory_pending_mb, reading.containers_pending) == (2 * 768, 2)
     assert reading.memory_available_mb == 332 + 76
+
+
+def test_free_memory_on_several_nodes_is_room_for_no_executor() -> None:
+    reading = yarn.metrics(recorded("fragmented", "metrics"), 1.0)
+    nodes = yarn.nodes(recorded("fragmented", "nodes"), 1.0)
+    applications = yarn.applications(recorded("fragmented", "apps"), 1.0)
+    assert not isinstance(reading, Malformed)
+    assert not isinstance(nodes, Malformed) and not isinstance(applications, Malformed)
+    size = executor_size(replace(reading, nodes=nodes, applications=applications))
+    assert size == Size(768)
+    assert sum(node.memory_free_mb for node in nodes) == 1040 > 768
+    assert free_slots(nodes, size) == 0
+    assert (reading.containers_reserved, reading.memory_available_mb) == (1, 1040 - 768)
 
 
 def test_a_node_that_drains_was_killed_or_has_left_takes_no_work() -> None:

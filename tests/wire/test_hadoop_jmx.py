@@ -21,7 +21,9 @@ def load(name: str) -> Any:
 
 
 def test_load_and_live_data_nodes_come_from_the_active_namenode() -> None:
-    assert hadoop_jmx.hdfs(load("active"), 3.0) == HdfsReading(at=3.0, total_load=12, live_data_nodes=3)
+    for moment, load_then in (("idle", 0), ("writing", 1)):
+        found = hadoop_jmx.hdfs(load(f"{moment}/fsnamesystem"), 3.0)
+        assert found == HdfsReading(at=3.0, total_load=load_then, live_data_nodes=1)
 
 
 def test_a_standby_namenode_is_refused() -> None:
@@ -30,27 +32,29 @@ def test_a_standby_namenode_is_refused() -> None:
 
 @pytest.mark.parametrize(("state", "refused"), [("active", False), ("standby", True), ("observer", True)])
 def test_the_status_beside_the_figures_counts_too(state: str, refused: bool) -> None:
-    body = load("active")
-    body["beans"].append({"name": hadoop_jmx.STATUS, "State": state})
+    body = load("writing/fsnamesystem")
+    (status,) = load("writing/status")["beans"]
+    assert (status["name"], status["State"]) == (hadoop_jmx.STATUS, "active")
+    body["beans"].append(status | {"State": state})
     assert isinstance(hadoop_jmx.hdfs(body, 3.0), Malformed) is refused
 
 
 def test_a_namenode_that_tells_no_state_has_no_standby() -> None:
-    body = load("active")
+    body = load("writing/fsnamesystem")
     del body["beans"][0]["tag.HAState"]
     assert isinstance(hadoop_jmx.hdfs(body, 3.0), HdfsReading)
 
 
 def test_the_bean_is_found_by_its_name_among_others() -> None:
-    body = load("active")
+    body = load("writing/fsnamesystem")
     body["beans"].insert(0, {"name": "java.lang:type=Threading", "TotalLoad": 99, "NumLiveDataNodes": 99})
     reading = hadoop_jmx.hdfs(body, 3.0)
-    assert isinstance(reading, HdfsReading) and reading.total_load == 12
+    assert isinstance(reading, HdfsReading) and reading.total_load == 1
 
 
 @pytest.mark.parametrize("key", ["TotalLoad", "NumLiveDataNodes"])
 def test_a_missing_figure_is_bad_data(key: str) -> None:
-    body = load("active")
+    body = load("writing/fsnamesystem")
     del body["beans"][0][key]
     assert hadoop_jmx.hdfs(body, 3.0) == Malformed(f"jmx: {key}")
 

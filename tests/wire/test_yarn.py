@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.domain.readings import ClusterManager, ClusterReading, ContainerAsk, NodeCounts
+from agent.domain.readings import Application, ClusterManager, ClusterReading, ContainerAsk, NodeCounts
 from agent.domain.waiting import queue_limited
 from agent.wire import yarn
 from agent.wire.json_fields import Malformed
@@ -18,105 +18,160 @@ DATA = Path(__file__).parents[1] / "data" / "yarn"
 
 
 def load(name: str) -> Any:
+    """Recorded from a real ResourceManager, `moment/what` (RECORDED.md), or made by hand (README.md)."""
     return json.loads((DATA / f"{name}.json").read_text())
 
 
+def counts(**of: int | None) -> NodeCounts:
+    none = {"active": 0, "unhealthy": 0, "lost": 0, "decommissioning": 0, "decommissioned": 0}
+    return NodeCounts(**{**none, **of})
+
+
 @pytest.mark.parametrize(
-    ("body", "total", "available", "pending"),
+    ("body", "total", "available", "pending", "waiting", "reserved", "nodes"),
     [
-        ("metrics_3.3", 24576, 10240, 9216),
-        ("metrics_strings", 24576, 10240, 9216),
-        ("metrics_2.8", 24576, 10240, None),
-        ("metrics_labels", 40960, 20480, 9216),
+        ("empty/metrics", 0, 0, 0, 0, 0, counts()),
+        ("running/metrics", 2200, 408, 1536, 2, 0, counts(active=2)),
+        ("fragmented/metrics", 3600, 272, 768, 1, 1, counts(active=3)),
+        ("decommissioning/metrics", 1868, 76, 1536, 2, 0, counts(active=1, decommissioning=1)),
+        ("lost/metrics", 1100, 76, 1536, 2, 0, counts(active=1, lost=1, decommissioned=1)),
+        ("labels/metrics", 2200, 1176, 2304, 3, 0, counts(active=2)),
+        ("metrics_strings", 24576, 10240, 9216, 3, 1, counts(active=3, lost=1)),
+        ("metrics_2.8", 24576, 10240, None, 3, 1, counts(active=3, lost=1)),
     ],
 )
 def test_memory_is_that_of_all_partitions_and_what_is_not_reported_is_none(
-    body: str, total: float, available: float, pending: float | None
+    body: str, total: float, available: float, pending: float | None, waiting: int, reserved: int, nodes: NodeCounts
 ) -> None:
+    told = load(body)["clusterMetrics"].get("pendingVirtualCores")
     assert yarn.metrics(load(body), 7.0) == ClusterReading(
         at=7.0,
         manager=ClusterManager.YARN,
         memory_total_mb=total,
         memory_available_mb=available,
         memory_pending_mb=pending,
-        containers_pending=3,
-        containers_reserved=1,
-        cores_pending=None if pending is None else 3,
-        node_counts=NodeCounts(
-            active=3,
-            unhealthy=0,
-            lost=1,
-            decommissioning=0 if "decommissioningNodes" in load(body)["clusterMetrics"] else None,
-            decommissioned=0,
-        ),
+        containers_pending=waiting,
+        containers_reserved=reserved,
+        cores_pending=None if told is None else float(told),
+        node_counts=nodes,
     )
+
+
+@pytest.mark.parametrize("key", ["active", "unhealthy", "lost", "decommissioning", "decommissioned"])
+def test_a_count_of_nodes_that_is_not_told_is_none(key: str) -> None:
+    """Before 2.8 those that are being drained are not."""
+    body = load("lost/metrics")
+    del body["clusterMetrics"][f"{key}Nodes"]
+    reading = yarn.metrics(body, 7.0)
+    known = {"active": 1, "lost": 1, "decommissioned": 1}
+    assert isinstance(reading, ClusterReading) and reading.node_counts == counts(**{**known, key: None})
 
 
 def test_the_fair_scheduler_is_taken_by_its_plain_figures() -> None:
     """Its used memory leaves out what is reserved, and it says that the totals are no cross-partition metrics."""
-    body = load("metrics_3.3")
+    body = load("fragmented/metrics")
     body["clusterMetrics"]["crossPartitionMetricsAvailable"] = False
-    body["clusterMetrics"]["totalUsedResourcesAcrossPartition"]["memory"] = 13312
+    body["clusterMetrics"]["totalUsedResourcesAcrossPartition"]["memory"] = 2560
     reading = yarn.metrics(body, 7.0)
-    assert isinstance(reading, ClusterReading) and reading.memory_available_mb == 10240
+    assert isinstance(reading, ClusterReading) and reading.memory_available_mb == 272
 
 
 def test_an_older_release_without_the_flag_shows_labels_by_a_larger_total() -> None:
-    body = load("metrics_labels")
+    body = load("labels/metrics")
     del body["clusterMetrics"]["crossPartitionMetricsAvailable"]
     reading = yarn.metrics(body, 7.0)
     assert isinstance(reading, ClusterReading)
-    assert (reading.memory_total_mb, reading.memory_available_mb) == (40960, 20480)
+    assert (reading.memory_total_mb, reading.memory_available_mb) == (2200, 1176)
 
 
 def test_an_older_release_without_the_flag_and_without_labels_is_taken_by_its_plain_figures() -> None:
     """Whether its used memory includes what is reserved depends on the scheduler, which it does not tell."""
-    body = load("metrics_3.3")
+    body = load("fragmented/metrics")
     del body["clusterMetrics"]["crossPartitionMetricsAvailable"]
-    body["clusterMetrics"]["totalUsedResourcesAcrossPartition"]["memory"] = 13312
+    body["clusterMetrics"]["totalUsedResourcesAcrossPartition"]["memory"] = 2560
     reading = yarn.metrics(body, 7.0)
-    assert isinstance(reading, ClusterReading) and reading.memory_available_mb == 10240
+    assert isinstance(reading, ClusterReading) and reading.memory_available_mb == 272
 
 
 def test_a_required_figure_that_is_missing_or_negative_is_bad_data_and_names_itself() -> None:
     for broken in (None, -1, "many", True, float("nan"), 10**400):
-        body = load("metrics_3.3")
+        body = load("running/metrics")
         body["clusterMetrics"]["availableMB"] = broken
         assert yarn.metrics(body, 7.0) == Malformed("metrics: availableMB")
     assert yarn.metrics({"RemoteException": {}}, 7.0) == Malformed("metrics: no object")
 
 
-def test_nodes_are_alive_only_when_running() -> None:
-    nodes = yarn.nodes(load("nodes"), 0.0)
+WORKING, DRAINED, EMPTY = (True, False, 1100, 1024, 2), (False, True, 768, 768, 1), (True, False, 1100, 0, 0)
+GONE = (False, False, 0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("moment", "found"),
+    [
+        ("running", {"2": WORKING, "3": (True, False, 1100, 768, 1)}),
+        ("decommissioning", {"2": WORKING, "3": DRAINED}),
+        ("decommissioned", {"2": WORKING, "3": GONE}),
+        ("lost", {"2": WORKING, "3": GONE, "4": GONE}),
+        ("finished", {"2": EMPTY, "3": GONE, "4": GONE}),
+    ],
+)
+def test_nodes_are_alive_only_when_running(moment: str, found: dict[str, tuple[bool, bool, int, int, int]]) -> None:
+    nodes = yarn.nodes(load(f"{moment}/nodes"), 0.0)
     assert isinstance(nodes, tuple)
-    found = [(n.host[10:12], n.alive, n.draining, n.memory_total_mb, n.memory_used_mb, n.containers) for n in nodes]
-    assert found == [
-        ("11", True, False, 8192, 8192, 2),
-        ("12", True, False, 8192, 0, 0),
-        ("13", False, True, 5120, 5120, 1),
-        ("14", False, False, 8192, 0, 0),
-        ("15", False, False, 0, 0, 0),
-    ]
-    assert [n.holds_work for n in nodes] == [True, False, True, False, False]
+    assert {
+        n.host.rpartition(".")[2]: (n.alive, n.draining, n.memory_total_mb, n.memory_used_mb, n.containers)
+        for n in nodes
+    } == found
+    assert all(n.holds_work is (n.memory_used_mb > 0) for n in nodes)
 
 
-def test_applications_are_those_not_finished_and_only_sparks_have_a_ui() -> None:
-    apps = yarn.applications(load("apps"), 0.0)
-    assert isinstance(apps, tuple)
-    assert [(a.id[-4:], a.state, a.memory_used_mb) for a in apps] == [
-        ("0001", "RUNNING", 13312),
-        ("0002", "ACCEPTED", 0),
-        ("0003", "RUNNING", 1024),
-    ]
-    ui = "http://ip-10-0-0-10.ec2.internal:20888/proxy/application_1795230000000_0001/"
-    assert [a.ui_url for a in apps] == [ui, None, None]
+@pytest.mark.parametrize("state", ["UNHEALTHY", "NEW", "REBOOTED", "SHUTDOWN", "HIBERNATING"])
+def test_a_node_of_any_other_state_is_neither_alive_nor_draining(state: str) -> None:
+    body = load("running/nodes")
+    for record in body["nodes"]["node"]:
+        record["state"] = state
+    nodes = yarn.nodes(body, 0.0)
+    assert isinstance(nodes, tuple) and len(nodes) == 2
+    assert [(n.alive, n.draining, n.memory_free_mb, n.holds_work) for n in nodes] == [(False, False, 0, True)] * 2
+
+
+def applications(body: object) -> list[Application]:
+    """Those that run come first: a ResourceManager lists them in no order."""
+    found = yarn.applications(body, 0.0)
+    assert isinstance(found, tuple)
+    return sorted(found, key=lambda app: app.state, reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        ("empty/apps", []),
+        ("waiting/apps", [("ACCEPTED", 0)]),
+        ("running/apps", [("RUNNING", 1792)]),
+        ("limited/apps", [("RUNNING", 1024), ("ACCEPTED", 0)]),
+        ("finished/apps", []),
+        ("finished/apps_of_all_states", []),
+        ("apps_2.7", [("RUNNING", 13312), ("RUNNING", 1024), ("ACCEPTED", 0)]),
+    ],
+)
+def test_applications_are_those_not_finished(body: str, found: list[tuple[str, float]]) -> None:
+    assert [(app.state, app.memory_used_mb) for app in applications(load(body))] == found
+
+
+def test_only_sparks_applications_have_a_ui() -> None:
+    body = load("running/apps")
+    (record,) = body["apps"]["app"]
+    assert record["trackingUrl"].endswith(f"/proxy/{record['id']}/")
+    for kind, url in (("SPARK", record["trackingUrl"]), ("", record["trackingUrl"]), ("TEZ", None)):
+        record["applicationType"] = kind
+        assert [(app.id, app.ui_url) for app in applications(body)] == [(record["id"], url)]
+    assert [app.ui_url for app in applications(load("waiting/apps"))] == [None], "not yet"
 
 
 def test_an_unknown_state_is_not_finished() -> None:
-    body = load("apps")
-    body["apps"]["app"][3]["state"] = "HIBERNATING"
-    apps = yarn.applications(body, 0.0)
-    assert isinstance(apps, tuple) and apps[-1].state == "HIBERNATING"
+    body = load("finished/apps_of_all_states")
+    body["apps"]["app"][0]["state"] = "HIBERNATING"
+    assert [app.state for app in applications(body)] == ["HIBERNATING"]
 
 
 @pytest.mark.parametrize("empty", [{"apps": None}, {"apps": {}}, {"apps": {"app": []}}])
@@ -125,7 +180,7 @@ def test_no_applications_is_an_empty_list_in_each_way_that_hadoop_writes_it(empt
 
 
 def test_a_list_of_one_may_be_written_as_its_only_member() -> None:
-    only = load("apps")["apps"]["app"][0]
+    (only,) = load("running/apps")["apps"]["app"]
     apps = yarn.applications({"apps": {"app": only}}, 0.0)
     assert isinstance(apps, tuple) and [a.id for a in apps] == [only["id"]]
 
@@ -138,37 +193,61 @@ def test_an_answer_without_the_list_is_bad_data_and_not_an_empty_cluster(body: o
 
 def test_one_bad_application_spoils_the_list() -> None:
     """The one that is left out might be the one that is running."""
-    body = load("apps")
-    del body["apps"]["app"][1]["state"]
-    assert yarn.applications(body, 0.0) == Malformed("apps: state")
+    for bad in (0, 1):
+        body = load("limited/apps")
+        del body["apps"]["app"][bad]["state"]
+        assert yarn.applications(body, 0.0) == Malformed("apps: state")
 
 
 def test_nodes_tell_what_is_free_in_memory_and_cores_and_their_partition() -> None:
-    body = load("nodes")
-    for record, label in zip(body["nodes"]["node"], (["CORE"], "CORE", [], None, [""]), strict=True):
-        record["nodeLabels"] = label
-    body["nodes"]["node"][0]["availableVirtualCores"] = -3
-    del body["nodes"]["node"][1]["availableVirtualCores"]
-    nodes = yarn.nodes(body, 0.0)
+    nodes = yarn.nodes(load("labels/nodes"), 0.0)
     assert isinstance(nodes, tuple)
-    assert [(n.memory_free_mb, n.cores_available, n.label) for n in nodes] == [
-        (0, -3, "CORE"),
-        (8192, None, "CORE"),
-        (0, 4, ""),
-        (0, 4, ""),
-        (0, 4, ""),
-    ], "a node that takes no work has nothing free, whatever it reports"
+    assert {n.host: (n.memory_free_mb, n.cores_available, n.label) for n in nodes} == {
+        "127.0.0.2": (844, 1, "CORE"),
+        "127.0.0.3": (332, 1, ""),
+    }
+
+
+@pytest.mark.parametrize(
+    ("changed", "free", "cores", "label"),
+    [
+        ({"nodeLabels": "CORE", "availableVirtualCores": -3}, 332, -3, "CORE"),
+        ({"nodeLabels": [], "availableVirtualCores": None}, 332, None, ""),
+        ({"nodeLabels": None}, 332, 1, ""),
+        ({"nodeLabels": [""]}, 332, 1, ""),
+        ({"availMemoryMB": None}, 0, 1, ""),
+        ({"state": "DECOMMISSIONING"}, 0, 1, ""),
+        ({"state": "UNHEALTHY"}, 0, 1, ""),
+        ({"state": "LOST"}, 0, 1, ""),
+    ],
+)
+def test_a_node_that_takes_no_work_has_nothing_free_whatever_it_reports(
+    changed: dict[str, Any], free: float, cores: float | None, label: str
+) -> None:
+    (record,) = (each for each in load("running/nodes")["nodes"]["node"] if each["nodeHostName"] == "127.0.0.3")
+    nodes = yarn.nodes({"nodes": {"node": [record | changed]}}, 0.0)
+    assert isinstance(nodes, tuple)
+    assert [(n.memory_free_mb, n.cores_available, n.label) for n in nodes] == [(free, cores, label)]
 
 
 def test_applications_tell_their_kind_containers_and_where_their_master_runs() -> None:
-    apps = yarn.applications(load("apps"), 0.0)
-    assert isinstance(apps, tuple)
-    assert [(a.kind, a.containers, a.cores_used, a.master_host) for a in apps] == [
-        ("SPARK", 2, 1, "ip-10-0-0-11.ec2.internal"),
-        ("SPARK", None, 1, None),
-        ("TEZ", 2, 1, None),
-    ]
-    assert [a.asks for a in apps] == [None, None, None], "this release does not tell"
+    def told(body: str) -> list[tuple[str | None, int | None, float | None, str | None]]:
+        return [(app.kind, app.containers, app.cores_used, app.master_host) for app in applications(load(body))]
+
+    assert told("running/apps") == [("SPARK", 3, 3, "127.0.0.2")]
+    assert told("limited/apps") == [("SPARK", 2, 2, "127.0.0.2"), ("SPARK", None, 0, None)]
+    assert told("waiting/apps") == [("SPARK", None, None, None)]
+    tez = ("TEZ", 2, 1, None)
+    assert told("apps_2.7") == [("SPARK", 2, 1, "ip-10-0-0-11.ec2.internal"), tez, ("SPARK", None, 1, None)]
+
+
+def test_applications_tell_what_they_ask_for() -> None:
+    two = ContainerAsk(memory_mb=768, cores=1, label="", count=2)
+    assert [app.asks for app in applications(load("running/apps"))] == [(two,)]
+    body = load("apps_2.7")
+    assert [app.asks for app in applications(body)] == [None, None, None], "this release does not tell"
+    body["apps"]["app"][0]["resourceRequests"] = None
+    assert applications(body)[0].asks is None
 
 
 def request(**changed: Any) -> dict[str, Any]:
@@ -202,24 +281,22 @@ ASK = ContainerAsk(memory_mb=4505, cores=2, label="", count=3)
         ([request(numContainers=None)], None),
         ([request(), 7], None),
         ("many", None),
-        (None, None),
     ],
 )
 def test_what_an_application_asks_for_is_told_whole_or_not_at_all(
     requests: object, asks: tuple[ContainerAsk, ...] | None
 ) -> None:
-    body = load("apps")
+    body = load("running/apps")
     body["apps"]["app"][0]["resourceRequests"] = requests
-    apps = yarn.applications(body, 0.0)
-    assert isinstance(apps, tuple) and apps[0].asks == asks
+    assert [app.asks for app in applications(body)] == [asks]
 
 
 def test_an_application_that_asks_for_nothing_has_no_list_where_the_release_would_tell_one() -> None:
-    body = load("apps")
+    running, waiting = applications(load("limited/apps"))
+    assert running.asks == () and waiting.asks
+    body = load("apps_2.7")
     body["apps"]["app"][0]["unmanagedApplication"] = False
-    apps = yarn.applications(body, 0.0)
-    assert isinstance(apps, tuple)
-    assert [app.asks for app in apps] == [(), None, None]
+    assert [app.asks for app in applications(body)] == [(), None, None]
 
 
 DETAILS = "Details : AM Partition = <DEFAULT_PARTITION>; AM Resource Request = <memory:1024, vCores:1>; "
@@ -242,20 +319,17 @@ DETAILS = "Details : AM Partition = <DEFAULT_PARTITION>; AM Resource Request = <
     ],
 )  # fmt: skip
 def test_a_limit_that_the_scheduler_names_is_told_only_of_what_waits(diagnostics: str, limit: str | None) -> None:
-    body = load("apps")
+    body = load("limited/apps")
     for app in body["apps"]["app"]:
         app["diagnostics"] = diagnostics
-    apps = yarn.applications(body, 0.0)
-    assert isinstance(apps, tuple)
-    assert [a.limited_by for a in apps] == [None, limit, None]
+    assert [(a.state, a.limited_by) for a in applications(body)] == [("RUNNING", None), ("ACCEPTED", limit)]
 
 
 def test_a_real_resource_manager_that_holds_an_application_back_is_understood() -> None:
     """One application has all that it wants; the master of the other would fit and may not start."""
-    body = load("queue_limited_3.4.2")
-    reading, nodes = yarn.metrics(body["metrics"], 1.0), yarn.nodes(body["nodes"], 1.0)
-    apps = yarn.applications(body["apps"], 1.0)
-    assert isinstance(reading, ClusterReading) and isinstance(nodes, tuple) and isinstance(apps, tuple)
+    reading, nodes = yarn.metrics(load("limited/metrics"), 1.0), yarn.nodes(load("limited/nodes"), 1.0)
+    apps = tuple(applications(load("limited/apps")))
+    assert isinstance(reading, ClusterReading) and isinstance(nodes, tuple)
     assert [(app.state, app.asks, app.containers, app.master_host) for app in apps] == [
         ("RUNNING", (), 2, "127.0.0.2"),
         ("ACCEPTED", (ContainerAsk(memory_mb=256, cores=1, label="", count=1),), None, None),
@@ -279,6 +353,10 @@ def test_a_resource_manager_leads_if_it_is_active_or_knows_no_high_availability(
 ) -> None:
     standing = yarn.standing({"clusterInfo": info}, 3.0)
     assert isinstance(standing, yarn.Standing) and standing.active is active and standing.at == 3.0
+    recorded = load("empty/info")
+    assert recorded["clusterInfo"]["haState"] == "ACTIVE", "of one without high availability"
+    recorded["clusterInfo"] |= {"haState": None} | info
+    assert yarn.standing(recorded, 3.0) == standing
     assert yarn.standing({"clusterInfo": None}, 3.0) == Malformed("info: no object")
 
 
@@ -286,9 +364,11 @@ SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_
 ANY_JSON = st.recursive(
     SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.text(max_size=8), inner), max_leaves=8
 )
-METRICS = st.dictionaries(st.sampled_from(sorted(load("metrics_3.3")["clusterMetrics"])), ANY_JSON)
-NODE = st.dictionaries(st.sampled_from(sorted(load("nodes")["nodes"]["node"][0])), ANY_JSON)
-APP = st.dictionaries(st.sampled_from([*sorted(load("apps")["apps"]["app"][0]), "resourceRequests"]), ANY_JSON)
+METRICS = st.dictionaries(st.sampled_from(sorted(load("running/metrics")["clusterMetrics"])), ANY_JSON)
+NODE = st.dictionaries(
+    st.sampled_from(sorted({key for each in load("labels/nodes")["nodes"]["node"] for key in each})), ANY_JSON
+)
+APP = st.dictionaries(st.sampled_from(sorted(load("running/apps")["apps"]["app"][0])), ANY_JSON)
 
 
 @given(ANY_JSON | st.fixed_dictionaries({"clusterMetrics": METRICS}))

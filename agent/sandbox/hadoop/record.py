@@ -4,10 +4,12 @@ Each body becomes `FOLDER/yarn/<moment>/<what>.json` or `FOLDER/hdfs/<moment>/<w
 
 - `empty`: no node, no application; `waiting`: an application and no node for it
 - `running`: a core node and a task node of 1100 MB; the application wants four executors and has room for two
-- `decommissioning`: the task node is being drained; `decommissioned`: it has left
+- `decommissioning`: the task node is being drained and has no room any more; `decommissioned`: it has left
 - `lost`: another task node was killed; `finished`: the application has ended
 - `labels`: the core node carries a label, the task node none; the application's master is on the core node
 - `limited`: room for both of two applications, but the queue lets only one application master run
+- `fragmented`: what is free on three nodes together would do for another executor, on each of them it does not; one of
+  them is kept for it
 - `idle`, `writing` (HDFS): nobody writes; one client holds a file open
 """
 
@@ -58,7 +60,8 @@ WANTED = {
     "spark.dynamicAllocation.initialExecutors": "4",
     "spark.dynamicAllocation.maxExecutors": "4",
 }
-PATIENCE_S = 120.0
+PATIENCE_S = 300.0
+"""For what takes some ten seconds on a machine with nothing else to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +97,13 @@ def record(folder: Path) -> None:
         shape = Shape(application_master_share=0.0)
         with HadoopCluster(Path(scratch) / "limited", memory_mb_per_unit=1100, shape=shape) as cluster:
             _limited(Recorder(cluster, folder), Path(scratch))
+        with HadoopCluster(Path(scratch) / "fragmented", memory_mb_per_unit=1200) as cluster:
+            _fragmented(Recorder(cluster, folder), Path(scratch))
 
 
 def _plain(recorder: Recorder, scratch: Path) -> None:
     cluster = recorder.cluster
+    _wait(lambda: _ha_state(cluster) == "ACTIVE", "the ResourceManager leads")
     recorder.yarn("empty", "info")
     end = scratch / "end"
     application = SparkOnYarn(cluster, settings=WANTED).submit(
@@ -105,12 +111,16 @@ def _plain(recorder: Recorder, scratch: Path) -> None:
     )
     _wait(lambda: _apps(cluster, "ACCEPTED") == 1, "an application waits")
     recorder.yarn("waiting")
-    core, task = cluster.add_node(core=True), cluster.add_node()
-    _wait(lambda: _containers(cluster, core) == 2 and _containers(cluster, task) == 1, "two executors run")
+    core = cluster.add_node(core=True)
+    # one node after the other: the master goes to whichever registers first
+    _wait(lambda: _containers(cluster, core) == 2, "the master and an executor run on the core node")
+    task = cluster.add_node()
+    _wait(lambda: _containers(cluster, task) == 1, "an executor runs on the task node")
     recorder.yarn("running", "scheduler")
     _hdfs(recorder)
     cluster.decommission(task, timeout_s=60)
     _wait(lambda: _state(cluster, task) == "DECOMMISSIONING", "the task node is being drained")
+    _wait(lambda: _metrics(cluster)["totalMB"] < 2200, "and has no more than is used")
     recorder.yarn("decommissioning")
     _wait(lambda: task.gone and _state(cluster, task) == "DECOMMISSIONED", "the task node has left")
     recorder.yarn("decommissioned")
@@ -118,10 +128,13 @@ def _plain(recorder: Recorder, scratch: Path) -> None:
     _wait(lambda: _containers(cluster, spot) == 1, "an executor runs on the new task node")
     cluster.kill(spot)
     _wait(lambda: _state(cluster, spot) == "LOST", "the killed node is lost")
+    # it is LOST before the scheduler has taken back what it had given there
+    _wait(lambda: _metrics(cluster)["allocatedMB"] == 1024 and not _metrics(cluster)["reservedMB"], "and forgotten")
     recorder.yarn("lost")
     end.touch()
     _wait(lambda: application.poll() is not None, "the application ends")
     _wait(lambda: _apps(cluster, UNFINISHED) == 0, "the application has ended")
+    _wait(lambda: _containers(cluster, core) == 0, "its containers have ended too")
     recorder.yarn("finished", "apps_of_all_states")
 
 
@@ -145,7 +158,20 @@ def _limited(recorder: Recorder, scratch: Path) -> None:
         arguments = _arguments(scratch, scratch / "never")
         spark.submit(Path(demo_app.__file__), arguments, {"spark.app.name": name}, log_name=name)
     _wait(lambda: _apps(cluster, "RUNNING") == 1 and _apps(cluster, "ACCEPTED") == 1, "one runs, one waits")
+    _wait(lambda: _containers(cluster, core) == 2, "the one that runs has its executor")
     recorder.yarn("limited", "scheduler")
+
+
+def _fragmented(recorder: Recorder, scratch: Path) -> None:
+    cluster = recorder.cluster
+    core = cluster.add_node(core=True)
+    arguments = _arguments(scratch, scratch / "never")
+    SparkOnYarn(cluster, settings=WANTED).submit(Path(demo_app.__file__), arguments, log_name="recorded")
+    _wait(lambda: _containers(cluster, core) == 2, "the master and an executor run on the core node")
+    tasks = [cluster.add_node() for _ in range(2)]
+    _wait(lambda: [_containers(cluster, task) for task in tasks] == [1, 1], "each task node has an executor")
+    _wait(lambda: _metrics(cluster)["containersReserved"] == 1, "a node is kept for the next one")
+    recorder.yarn("fragmented")
 
 
 def _hdfs(recorder: Recorder) -> None:
@@ -164,6 +190,18 @@ def _arguments(scratch: Path, end: Path) -> list[str]:
 def _apps(cluster: HadoopCluster, states: str) -> int:
     body = requests.get(f"{cluster.resource_manager_url}/ws/v1/cluster/apps?states={states}", timeout=10).json()
     return len((body["apps"] or {}).get("app", []))
+
+
+def _metrics(cluster: HadoopCluster) -> dict[str, int]:
+    body = requests.get(cluster.resource_manager_url + YARN["metrics"], timeout=10).json()
+    found: dict[str, int] = body["clusterMetrics"]
+    return found
+
+
+def _ha_state(cluster: HadoopCluster) -> str:
+    """INITIALIZING for a moment although it has STARTED."""
+    body = requests.get(cluster.resource_manager_url + MORE["info"], timeout=10).json()
+    return str(body["clusterInfo"]["haState"])
 
 
 def _containers(cluster: HadoopCluster, node: Node) -> int:
