@@ -161,7 +161,8 @@ def _same_question(asked: str, told: str) -> bool:
     one, other = urlsplit(asked), urlsplit(told)
     secure = other.scheme == "https" or (other.scheme == "http" and one.scheme == "http")
     # the ResourceManager writes the query anew, every comma as %2C (WebAppUtils.getURLEncodedQueryString)
-    same = (one.path, parse_qsl(one.query, True)) == (other.path, parse_qsl(other.query, True))
+    (path, wanted), (given_path, given) = ((each.path, each.query) for each in (one, other))
+    same = (path, parse_qsl(wanted, True)) == (given_path, parse_qsl(given, True))
     return secure and other.username is None and same
 
 
