@@ -31,8 +31,10 @@ def memory_per_unit_mb(reading: ClusterReading, fleet: Fleet) -> float | None:
     """What one capacity unit adds to the cluster manager's memory; None when no node tells.
 
     From the task nodes that the cluster manager knows; without any, a node is taken to be one of the largest type.
+    One that is being drained has, for YARN, no more than is used of it (RMNodeImpl), and tells nothing.
     """
-    memory = {node.host.lower(): node.memory_total_mb for node in reading.nodes or () if node.memory_total_mb > 0}
+    nodes = (node for node in reading.nodes or () if node.alive)
+    memory = {node.host.lower(): node.memory_total_mb for node in nodes if node.memory_total_mb > 0}
     units = total = 0.0
     for member in fleet.nodes or ():
         found = next((memory[host.lower()] for host in member.hosts if host.lower() in memory), None)
