@@ -21,7 +21,7 @@ from agent.aws.imds import Imds
 from agent.capabilities import Capabilities
 from agent.control import Controller, Outside
 from agent.domain.decisions import Hold
-from agent.domain.observation import Evidence
+from agent.domain.observation import Evidence, Interruption
 from agent.domain.ports import Notifier, Probe
 from agent.domain.readings import ClusterReading
 from agent.domain.signals import Signal
@@ -40,6 +40,7 @@ from agent.sinks import SINKS, BuiltSink, SinkParts
 from agent.sinks.notices import LogNotifier, SnsNotifier
 from agent.sources import probes
 from agent.sources.graphite_listener import Listener
+from agent.sources.interruptions import Interruptions
 from agent.sources.isbusy import IsBusyFile
 from agent.sources.node import NodeReader
 from agent.sources.pause import PauseFile
@@ -51,6 +52,9 @@ LISTENER_LIMIT_S = 5.0
 
 LOOP_LIMIT_S = 120.0
 """For loops that wait for nothing but a bounded poll or a file."""
+
+INTERRUPTIONS_S = 5.0
+"""How often EC2's metadata are asked for a notice, as AWS recommends; each is two minutes ahead."""
 
 AWS_CALLS_A_TURN = 16
 """More than a turn makes: both views, what is read afresh, the act itself."""
@@ -89,6 +93,8 @@ class App:
         self._sensed: Sensed | None = None
         self._manager = pollers.of_manager(settings.sources, self._poller)
         self._prices = self._build_prices(self._clients.region or "")
+        self._notices = self._notifier()
+        self._interruptions = Interruptions(Imds, self._tell_interruption, self._clock)
         self._controller = self._build_controller()
         self._last_hold: tuple[str, ...] = ()
         self._sightings = Sightings(settings)
@@ -115,6 +121,9 @@ class App:
         for name, built in self._sinks.items():
             if built.run is not None:
                 loops.add(name, built.run, LOOP_LIMIT_S + call_s)
+        if self._on_emr:
+            look = periodic("interruptions", INTERRUPTIONS_S, self._interruptions.look, self._telemetry)
+            loops.add("interruptions", look, LOOP_LIMIT_S + call_s)
         period_s = self._settings.sinks.cloudwatch.period_s
         for name, every_s, step, limit_s in (
             ("node", self._settings.sources.node_period_s, self._read_node, LOOP_LIMIT_S),
@@ -160,6 +169,13 @@ class App:
             self._sightings.adopt(settings)
             self._controller.adopt(settings, self._probes(), self._clock())
         self._tell(self._controller.turn(self._clock()))
+
+    def _tell_interruption(self, told: Interruption) -> None:
+        self._telemetry.count(f"InterruptionNotices.{told.action}")
+        log.event(logging.WARNING, "primary.interruption", action=told.action, at=told.at)
+        end = "soon, if at all" if told.at is None or not told.certain else f"in {told.at - told.seen_at:.0f} s"
+        text = f"EC2 interrupts the primary of {self._cluster_id} ({told.action}), {end}, and with it the cluster."
+        self._notices.notify(f"Tidemark: {self._cluster_id} may lose its primary", text)
 
     def _tell(self, turn: Turn) -> None:
         """Log every decision that acts, and a hold when its reasons have changed."""
@@ -229,13 +245,14 @@ class App:
             steps=StepsProbe(emr, self._cluster_id, self._clock),
             resizer=hands.fleet,
             ender=hands.cluster,
-            notifier=self._notifier(),
+            notifier=self._notices,
             journal=Journal(settings.journal.path, settings.journal.max_bytes),
             prices=self._prices.latest,
             shuffle=lambda: {} if self._sensed is None else self._sensed.snapshot.shuffle,
             remaining=lambda: None if self._sensed is None else self._sensed.snapshot.remaining,
             pause=PauseFile(settings.policy.pause_path, self._clock),
             missing=self._capabilities.missing,
+            interruption=self._interruptions,
         )
         return Controller(
             settings, GUARDS, outside, self._telemetry, started_at=self._clock(), jitter=self._random.random

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from agent.domain.decisions import Because, Decision, Hold, Outcome, Resize, Result, Terminate
 from agent.domain.fleets import Cluster, Fleet
-from agent.domain.observation import Evidence, History, Observation, Pause
+from agent.domain.observation import Evidence, History, Interruption, Observation, Pause
 from agent.domain.ports import (
     ClusterActuator,
     ClusterReader,
@@ -68,6 +68,8 @@ class Outside:
     """What running applications still have to do, as of the last look."""
     pause: Callable[[], Pause | None] = lambda: None
     """The pause that was asked for. Never raises."""
+    interruption: Callable[[], Interruption | None] = lambda: None
+    """EC2's last word on the node that the agent is on. Never raises."""
     missing: Callable[[], tuple[MissingRight, ...]] = tuple
     """The rights that AWS has denied and not given since."""
 
@@ -166,6 +168,7 @@ class Controller:
             shuffle=self._outside.shuffle(),
             paused=self._outside.pause(),
             missing=self._outside.missing(),
+            interruption=self._outside.interruption(),
             remaining=self._outside.remaining(),
         )
 

@@ -18,7 +18,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from agent.domain.decisions import Decision, GroupTarget, Hold, Outcome, Reason, Resize, Result, Terminate
 from agent.domain.fleets import Cluster, Fleet
-from agent.domain.observation import Evidence, History, Observation, Pause
+from agent.domain.observation import Evidence, History, Interruption, Observation, Pause
 from agent.domain.prices import UnitPrices
 from agent.domain.readings import ClusterNode, ClusterReading
 from agent.domain.rights import MissingRight
@@ -39,6 +39,7 @@ _HISTORY = TypeAdapter(History)
 _REMAINING = TypeAdapter(RemainingWork | None)
 _PRICES = TypeAdapter(UnitPrices | None)
 _PAUSE = TypeAdapter(Pause | None)
+_INTERRUPTION = TypeAdapter(Interruption | None)
 _MISSING = TypeAdapter(tuple[MissingRight, ...])
 _STARTED = TypeAdapter(Started)
 
@@ -146,6 +147,7 @@ def observation_to_json(seen: Observation) -> dict[str, Any]:
         "shuffle": dict(seen.shuffle),
         "paused": _PAUSE.dump_python(seen.paused, mode="json"),
         "missing": _MISSING.dump_python(seen.missing, mode="json"),
+        "interruption": _INTERRUPTION.dump_python(seen.interruption, mode="json"),
         "remaining": _REMAINING.dump_python(seen.remaining, mode="json"),
     }
 
@@ -164,6 +166,7 @@ def observation_from_json(found: Mapping[str, Any]) -> Observation:
         shuffle={str(host): float(held) for host, held in found.get("shuffle", {}).items()},
         paused=_PAUSE.validate_python(found.get("paused")),
         missing=_MISSING.validate_python(found.get("missing", ())),
+        interruption=_INTERRUPTION.validate_python(found.get("interruption")),
         remaining=_REMAINING.validate_python(found.get("remaining")),
     )
 

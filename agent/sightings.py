@@ -20,6 +20,7 @@ class Sightings:
         self._masters: frozenset[str] = frozenset()
         self._limited = False
         self._advised: str | None = None
+        self._lost_at: float | None = None
 
     def adopt(self, settings: Settings) -> None:
         """Judge by other settings from now on."""
@@ -29,6 +30,7 @@ class Sightings:
         self._look_for_masters(seen)
         self._look_for_limits(seen)
         self._look_for_advice(seen)
+        self._look_for_losses(seen)
 
     def _look_for_masters(self, seen: Observation) -> None:
         """What is not known leaves the last word standing."""
@@ -55,6 +57,18 @@ class Sightings:
             if reason.code != self._advised:
                 log.event(logging.WARNING, "advice", code=reason.code, advice=reason.text)
             self._advised = reason.code
+
+    def _look_for_losses(self, seen: Observation) -> None:
+        lost_at, fleet = seen.history.capacity_lost_at, seen.fleet
+        if lost_at == seen.at and lost_at != self._lost_at:
+            self._lost_at = lost_at
+            log.event(
+                logging.WARNING,
+                "capacity.lost",
+                provisioned=None if fleet is None else fleet.provisioned,
+                target=None if fleet is None else fleet.target,
+                nodes_lost=seen.history.nodes_lost,
+            )
 
     def _look_for_limits(self, seen: Observation) -> None:
         limit = certain(seen, self._settings)

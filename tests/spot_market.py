@@ -11,7 +11,7 @@ from agent.control import Controller, Outside
 from agent.domain.datums import Distribution
 from agent.domain.decisions import Resize
 from agent.domain.fleets import Fleet
-from agent.domain.observation import Evidence
+from agent.domain.observation import Evidence, Interruption
 from agent.domain.readings import ClusterManager, ClusterNode, ClusterReading
 from agent.domain.signals import Signal
 from agent.domain.turns import Turn
@@ -39,7 +39,10 @@ def told(*, fleet: Mapping[str, Any] | None = None, **policy: Any) -> Settings:
 
 
 class Agent:
-    """`free_percent` is what YARN says of its memory; `busy` are the hosts with containers on them."""
+    """`free_percent` is what YARN says of its memory; `busy` are the hosts with containers on them.
+
+    With a `load`, in nodes' worth of memory, the free memory follows from the nodes that are up.
+    """
 
     def __init__(self, it: World, cluster: str, settings: Settings, path: Path, checked: bool = True) -> None:
         self.it = it
@@ -47,6 +50,8 @@ class Agent:
         self.settings = settings
         self.free_percent = 50.0
         self.busy: set[str] = set()
+        self.load: float | None = None
+        self.interruption: Interruption | None = None
         self.telemetry = Telemetry()
         self.turns: list[Turn] = []
         hands = ACTUATORS[ActuatorKind.AUTO](agent_clients(it, checked=checked), cluster, settings.fleet, it.clock)
@@ -61,6 +66,7 @@ class Agent:
             ender=hands.cluster,
             notifier=_Silent(),
             journal=Journal(path, 1_000_000_000),
+            interruption=lambda: self.interruption,
         )
         self.controller = Controller(
             settings, GUARDS, outside, self.telemetry, started_at=it.clock(), jitter=lambda: 0.5
@@ -98,6 +104,8 @@ class Agent:
     def _look(self, at: float) -> tuple[Mapping[str, Signal], ClusterReading]:
         up = self.it.instances(self.cluster, InstanceGroupTypes=["TASK"], InstanceStates=["RUNNING"])
         nodes = tuple(self._node(one["PrivateDnsName"]) for one in up)
+        if self.load is not None:
+            self.free_percent = 100 * max(0.0, 1 - self.load / max(1, len(nodes)))
         reading = ClusterReading(
             at=at,
             manager=ClusterManager.YARN,

@@ -101,6 +101,13 @@ _AGENT = (
         Aggregation.DELTA,
         "Turns in which executors looked too small or too large; under `Reason` which.",
     ),
+    Metric(
+        "InterruptionNotices",
+        Unit.COUNT,
+        Over.AGENT,
+        Aggregation.DELTA,
+        "EC2's spot notices about the primary itself; under `Reason` what EC2 is about to do.",
+    ),
     Metric("ResizeActions", Unit.COUNT, Over.AGENT, Aggregation.DELTA, "Resizes that EMR took."),
     Metric(
         "ClusterIdle", Unit.NONE, Over.AGENT, Aggregation.LAST, "1 when every probe says idle, 0 when one says busy."

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import ipaddress
 import json
+from datetime import UTC, datetime
 
 import requests
+
+from agent.domain.observation import REBALANCE
 
 ENDPOINT = "http://169.254.169.254"
 TIMEOUT_S = 1.0
@@ -44,6 +47,32 @@ class Imds:
         except ValueError:
             return None
 
+    def on_spot(self) -> bool | None:
+        """Whether this instance was bought on the spot market."""
+        found = self._get("/latest/meta-data/instance-life-cycle")
+        return None if found is None else found.strip() == "spot"
+
+    def spot_notice(self) -> tuple[str, float | None] | None:
+        """What EC2 is about to do to this spot instance (`terminate`, `stop`, `hibernate`), and when."""
+        return self._event("/latest/meta-data/spot/instance-action", "action", "time")
+
+    def rebalance_notice(self) -> tuple[str, float | None] | None:
+        """`rebalance`, and when EC2 recommended it: the instance is likelier than others to be interrupted."""
+        return self._event("/latest/meta-data/events/recommendations/rebalance", None, "noticeTime")
+
+    def _event(self, path: str, word: str | None, time: str) -> tuple[str, float | None] | None:
+        """An answer that cannot be read is a notice all the same: without one EC2 answers 404."""
+        text = self._get(path)
+        if text is None:
+            return None
+        try:
+            found = json.loads(text)
+        except ValueError:
+            found = None
+        told = found if isinstance(found, dict) else {}
+        action = REBALANCE if word is None else told.get(word)
+        return action if isinstance(action, str) and action else "interrupt", _unix_time(told.get(time))
+
     def _identity(self, field: str) -> str | None:
         text = self._get("/latest/dynamic/instance-identity/document")
         try:
@@ -76,3 +105,14 @@ class Imds:
                 if answer.status_code < 500:
                     return None
         return None
+
+
+def _unix_time(text: object) -> float | None:
+    """Of `2020-10-27T08:22:00Z`; without a zone it is UTC."""
+    try:
+        found = datetime.fromisoformat(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
+    if found is None:
+        return None
+    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()

@@ -12,6 +12,8 @@ from agent.domain.rights import MissingRight
 from agent.domain.signals import Signal
 from agent.domain.stages import RemainingWork
 
+REBALANCE = "rebalance"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
@@ -82,6 +84,10 @@ class History:
     """Capacity units that were there in the last turn that knew."""
     capacity_lost_at: float | None = None
     """When units were last seen to be gone that nobody gave back: a spot interruption, a node that died."""
+    instances: tuple[str, ...] = ()
+    """EC2 ids of the task instances that were up in the last view of them."""
+    nodes_lost: int | None = None
+    """How many nodes YARN counted as lost the last time it told."""
     capacity_arrived_at: float | None = None
     """When more units were last seen than the turn before."""
     vetoed_since: Mapping[str, float] = field(default_factory=dict)
@@ -131,6 +137,23 @@ class Pause:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Interruption:
+    """What EC2 has told of the node that this agent is on: an instance's metadata tells of that instance alone."""
+
+    seen_at: float
+    """When this agent first saw it, Unix seconds."""
+    action: str
+    """EC2's own word for what it does to it (`terminate`, `stop`, `hibernate`), or `rebalance`: it may do so soon."""
+    at: float | None
+    """When EC2 does it, or, of a recommendation, when it was given; None where that cannot be read."""
+
+    @property
+    def certain(self) -> bool:
+        """A recommendation to rebalance may come to nothing."""
+        return self.action != REBALANCE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
     at: float
     signals: Mapping[str, Signal]
@@ -150,5 +173,7 @@ class Observation:
     """The pause that was asked for, whether or not it is over."""
     missing: tuple[MissingRight, ...] = ()
     """The rights that AWS has denied and not given since."""
+    interruption: Interruption | None = None
+    """EC2's last word on the primary itself; None while there is none, and off the spot market."""
     remaining: RemainingWork | None = None
     """What Spark still has to do, whatever its age."""

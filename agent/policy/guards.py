@@ -22,6 +22,9 @@ from agent.settings_policy import SHORTAGE
 
 Guard = Callable[[Observation, Decision, Settings], Decision]
 
+REBALANCE_HOLD_S = 3600.0
+"""A recommendation comes minutes before the notice, if one comes at all; it is never taken back (EC2 user guide)."""
+
 TERMINATION_S = 600.0
 """A cluster is gone 1 to 5 minutes after TerminateJobFlows; one that is still there after this was not ended."""
 
@@ -77,6 +80,22 @@ def not_ending(observation: Observation, decision: Decision, _: Settings) -> Dec
     if sent is not None and observation.at - sent < TERMINATION_S:
         return decision.withheld(Reason(Why.ENDING, f"termination was asked for {observation.at - sent:.0f} s ago"))
     return decision
+
+
+def primary_stays(observation: Observation, decision: Decision, _: Settings) -> Decision:
+    """EC2's notice to the primary ends the cluster: nothing is begun any more. A recommendation to rebalance may come
+    to nothing: for its hour nothing is resized, and an end is still an end."""
+    told = observation.interruption
+    if isinstance(decision, Hold) or told is None:
+        return decision
+    if told.certain:
+        return decision.withheld(Reason(Why.PRIMARY_INTERRUPTED, f"EC2 is about to {told.action} the primary"))
+    # it may be older than this agent, which may have been started anew
+    age_s = observation.at - min(told.seen_at, told.seen_at if told.at is None else told.at)
+    if isinstance(decision, Terminate) or age_s >= REBALANCE_HOLD_S:
+        return decision
+    text = f"EC2 recommended {age_s:.0f} s ago to rebalance the primary: it may be interrupted soon"
+    return decision.withheld(Reason(Why.PRIMARY_INTERRUPTED, text))
 
 
 def cluster_resizable(observation: Observation, decision: Decision, _: Settings) -> Decision:
@@ -214,6 +233,7 @@ GUARDS: tuple[Guard, ...] = (
     alone,  # two scalers undo each other; the foreign one was there by somebody's choice
     leading,  # with several primaries each has an agent, and one of them acts
     not_ending,  # nothing may be asked of a cluster that goes
+    primary_stays,  # what is begun now nobody sees to its end
     cluster_resizable,  # EMR would refuse, and the refusal would cost quota
     fleet_known,  # a resize sends whole targets: made from an old view it would undo someone's change
     settled,  # the effect of the last resize must be seen before the next is judged

@@ -36,6 +36,8 @@ def advance(seen: Observation, settings: Settings) -> History:
         provisioned=before.provisioned if seen.fleet is None else seen.fleet.provisioned,
         capacity_lost_at=lost_at,
         capacity_arrived_at=arrived_at,
+        instances=vetoes.instances(carried),
+        nodes_lost=vetoes.nodes_lost(carried),
         vetoed_since=dict(vetoes.standing(carried, settings)),
         shuffle_since=work.shuffle_since(carried, settings),
         shortage=shortage.advance(before, carried, settings),

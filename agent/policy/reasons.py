@@ -47,6 +47,7 @@ class Why(StrEnum):
     CLUSTER_UNKNOWN = "cluster-unknown"
     FOREIGN_SCALER = "foreign-scaler"
     NOT_LEADER = "not-leader"
+    PRIMARY_INTERRUPTED = "primary-interrupted"
     UNHEARD = "unheard"
     PAUSED = "paused"
     ENDING = "termination-in-progress"

@@ -160,6 +160,10 @@ def _cancelled(observation: Observation, fleet: Fleet, useful: int, settings: Se
     since = observation.history.shortage.undemanded_since
     if since is None or observation.at - since < settings.policy.shortage.cancel_after_s or useful >= fleet.shortfall:
         return None
+    lost = observation.history.capacity_lost_at
+    if lost is not None and observation.at - lost < settings.policy.guards.capacity_lost_hold_s:
+        # what is to come replaces what was lost: that it is not missed in the first minutes says little
+        return None
     lasted = observation.at - since
     text = (
         f"{fleet.shortfall} units are still to come and what waits can use {useful}, for {lasted:.0f} s now: "

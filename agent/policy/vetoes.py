@@ -93,13 +93,44 @@ def capacity_changes(seen: Observation) -> tuple[float | None, float | None]:
     """For the history: when capacity was last lost without our giving it back, and when it last arrived."""
     before, lost, arrived = seen.history, seen.history.capacity_lost_at, seen.history.capacity_arrived_at
     fleet, then = seen.fleet, before.provisioned
+    if _nodes_lost(seen):
+        lost = seen.at
     if fleet is None or then is None:
         return lost, arrived
     if fleet.provisioned > then:
         arrived = seen.at
     elif fleet.provisioned < then and not _given_back(fleet, before):
         lost = seen.at
+    if _replaced(fleet, before, then):
+        lost = seen.at
     return lost, arrived
+
+
+def instances(seen: Observation) -> tuple[str, ...]:
+    """For the history: the task instances that are up; those of the view before where this one does not tell."""
+    fleet = seen.fleet
+    if fleet is None or fleet.nodes is None:
+        return seen.history.instances
+    return tuple(node.id for node in fleet.nodes if node.running and node.id)
+
+
+def nodes_lost(seen: Observation) -> int | None:
+    """For the history: YARN's count of lost nodes, which falls when one of them comes back."""
+    counts = None if seen.reading is None else seen.reading.node_counts
+    return seen.history.nodes_lost if counts is None or counts.lost is None else counts.lost
+
+
+def _nodes_lost(seen: Observation) -> bool:
+    now, then = nodes_lost(seen), seen.history.nodes_lost
+    return now is not None and then is not None and now > then
+
+
+def _replaced(fleet: Fleet, before: History, then: int) -> bool:
+    """Instances that were up are gone, more of them than were to go: EMR may have replaced them since the last view."""
+    if fleet.nodes is None:
+        return False
+    gone = set(before.instances) - {node.id for node in fleet.nodes}
+    return len(gone) > max(0, then - fleet.target)
 
 
 def _given_back(fleet: Fleet, before: History) -> bool:

@@ -167,10 +167,17 @@ def test_the_minimum_is_use() -> None:
 def test_no_answer_takes_away_what_is_there() -> None:
     """With every veto on a scale in standing, an answer passes all the same, and stays above what is there."""
     seen = short(10, 4, 0, 100, undemanded_since=NOW - 60)
-    past = replace(seen.history, memory_death_at=NOW, capacity_lost_at=NOW, capacity_arrived_at=NOW, scaled_out_at=NOW)
+    past = replace(seen.history, memory_death_at=NOW, capacity_arrived_at=NOW, scaled_out_at=NOW)
     signals = {"HdfsTotalLoadPerDataNode": signal(999), "ExecutorGcTimePercent": signal(99)}
     decision = guarded(replace(seen, history=past, signals=signals), told())
     assert isinstance(decision, Resize) and decision.target == 4
+
+
+def test_what_replaces_lost_capacity_is_not_cancelled_at_once() -> None:
+    seen = short(10, 4, 0, 100, undemanded_since=NOW - 60)
+    for lost_at, said in ((NOW - 299, 0), (NOW - 300, 1)):
+        lost = replace(seen, history=replace(seen.history, capacity_lost_at=lost_at))
+        assert len(shortage.decide(lost, told())) == said
 
 
 def test_it_is_told_before_a_rule_that_wants_more() -> None:
