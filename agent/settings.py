@@ -105,8 +105,8 @@ class SourcesSettings(Model):
     hdfs: HadoopSettings = HadoopSettings(period_s=30.0)
     spark: RestSettings = Field(
         RestSettings(url="", period_s=15.0),
-        description="Spark's REST API of running applications, for why executors were removed; the URL comes from "
-        "the cluster manager, `url` here only overrides it.",
+        description="Spark's REST API of running applications, for the work that is left in their stages and for why "
+        "executors were removed; the URL comes from the cluster manager, `url` here only overrides it.",
     )
     node_period_s: Seconds = Field(10.0, description="Time between readings of this node (psutil).")
 
