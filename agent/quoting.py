@@ -13,7 +13,7 @@ from agent.aws.identity import identify_node
 from agent.aws.imds import Imds
 from agent.domain.faults import Fault
 from agent.market import instance_types, task_types
-from agent.market.instance_types import Hardware
+from agent.market.facts import Hardware
 from agent.market.on_demand import on_demand_prices
 from agent.market.quote import EMR_OVERHEAD, Executor, Prices, Row, rank
 from agent.market.spot_history import spot_prices

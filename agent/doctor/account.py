@@ -56,7 +56,11 @@ def _endpoints(settings: Settings, made: Clients, region: str) -> tuple[Check, .
     wanted.append(("sts", "sts", False))
 
     def look(client: str, service: str, needed: bool) -> Finding:
-        return endpoints.reach(_url(made, client), service, region, needed=needed)
+        found = endpoints.reach(_url(made, client), service, region, needed=needed)
+        if client == "pricing" and found.advice:
+            # it is in another Region, where no endpoint of this VPC leads
+            return Finding(found.status, found.seen, "name the prices in prices.on_demand_usd_per_hour")
+        return found
 
     return tuple(Check(f"endpoint {service}", partial(look, client, service, need)) for client, service, need in wanted)
 

@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from agent.market.asking import pages
+from agent.market.facts import Hardware
 
 MOST_FILTER_VALUES = 200
 """In one filter (EC2 API reference, Filter)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Hardware:
-    memory_mb: int
-    """MiB of the whole instance."""
-    vcpus: int
 
 
 def describe(client: Any, types: Collection[str]) -> Mapping[str, Hardware]:

@@ -6,8 +6,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from agent.market.instance_types import Hardware
-from agent.market.spot_history import Place, SpotPrice
+from agent.market.facts import Hardware, Place, SpotPrice
 from agent.market.yarn_share import yarn_memory_mb
 
 LEAST_OVERHEAD_MB = 384

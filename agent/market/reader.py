@@ -12,9 +12,10 @@ from agent.domain.faults import Fault
 from agent.domain.ports import Clock
 from agent.domain.prices import UnitPrices
 from agent.market import task_types
+from agent.market.facts import Capacity, Place, SpotPrice
 from agent.market.on_demand import on_demand_prices
-from agent.market.spot_history import Place, SpotPrice, spot_prices
-from agent.market.unit_prices import Capacity, on_demand_unit, spot_unit
+from agent.market.spot_history import spot_prices
+from agent.market.unit_prices import on_demand_unit, spot_unit
 from agent.settings import FleetSettings, PriceSettings
 from agent.telemetry import Telemetry
 

@@ -8,7 +8,7 @@ from typing import Any
 from agent.aws.errors import AWS_ERRORS, fault
 from agent.domain.fleets import Collection
 from agent.market.asking import pages
-from agent.market.unit_prices import Capacity
+from agent.market.facts import Capacity
 from agent.settings import FleetSettings
 
 GONE = frozenset({"TERMINATING", "TERMINATED", "SHUTTING_DOWN", "ENDED"})

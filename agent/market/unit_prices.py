@@ -3,19 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
-from agent.market.spot_history import Place, SpotPrice
-
-
-@dataclass(frozen=True, slots=True)
-class Capacity:
-    """What growth is bought as."""
-
-    weights: Mapping[str, int]
-    """Capacity units that one instance gives, by type."""
-    zone: str | None
-    """The cluster's; None while EMR has not said it."""
+from agent.market.facts import Capacity, Place, SpotPrice
 
 
 def on_demand_unit(capacity: Capacity, on_demand: Mapping[str, float], fee: float) -> float | None:

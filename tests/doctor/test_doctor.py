@@ -68,6 +68,26 @@ def test_beside_a_healthy_agent_nothing_fails(running: RunningAgent) -> None:
     } <= well  # fmt: skip
 
 
+def test_under_a_cap_in_money_the_rights_and_endpoints_of_prices_are_looked_at(
+    running: RunningAgent, tmp_path: Path
+) -> None:
+    text = (running.folder / "tidemark.toml").read_text()
+    capped = tmp_path / "capped.toml"
+    capped.write_text(text.replace("max_capacity_units", "max_usd_per_hour = 9.0\nmax_capacity_units"))
+    names = {
+        "endpoint ec2", "endpoint pricing.api",
+        "right ec2:DescribeSpotPriceHistory", "right ec2:DescribeInstanceTypes", "right pricing:GetProducts",
+    }  # fmt: skip
+    _, found = doctor(running, "--config", str(capped))
+    assert {found[name]["status"] for name in names} == {"ok"}
+    _, without = doctor(running)
+    assert {without[name]["status"] for name in names & without.keys()} == {"skip"}
+    capped.write_text(capped.read_text().replace("http://127.0.0.1", "http://nobody.invalid"))
+    _, cut_off = doctor(running, "--config", str(capped))
+    assert cut_off["endpoint pricing.api"]["status"] == "warn"
+    assert "prices.on_demand_usd_per_hour" in cut_off["endpoint pricing.api"]["advice"]
+
+
 def test_it_changes_nothing(running: RunningAgent, server: SandboxServer, cluster: str) -> None:
     emr = boto("emr", server.endpoint)
     before = emr.list_instance_fleets(ClusterId=cluster)["InstanceFleets"], emr.describe_cluster(ClusterId=cluster)

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from agent.market.instance_types import Hardware, describe
+from agent.market.facts import Hardware, SpotPrice
+from agent.market.instance_types import describe
 from agent.market.quote import Executor, Prices, Row, fitting, rank
 from agent.market.report import WIDTH, as_json, table
-from agent.market.spot_history import SpotPrice
 from tests.market.build import Rig
 
 GIB = 1024

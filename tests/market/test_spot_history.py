@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.domain.faults import PermanentFault
-from agent.market.spot_history import SpotPrice, spot_prices
+from agent.market.facts import SpotPrice
+from agent.market.spot_history import spot_prices
 from tests.market.build import HOUR_S, NOW, Rig
 from tests.sandbox.emr_world import REGION
 

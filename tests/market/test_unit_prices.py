@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from agent.market.spot_history import SpotPrice
-from agent.market.unit_prices import Capacity, on_demand_unit, spot_unit
+from agent.market.facts import Capacity, SpotPrice
+from agent.market.unit_prices import on_demand_unit, spot_unit
 
 LISTED = {"r5.xlarge": 0.4, "r5.2xlarge": 0.8, "m5.xlarge": 0.2}
 FEE = 0.25
