@@ -75,6 +75,11 @@ class DemandSettings(Model):
         description="So much free capacity is not given back, though it is never bought: the next job finds it there. "
         "Free slots of every node count, core nodes included.",
     )
+    lasting_share: Share = Field(
+        0.25,
+        description="How much of what has waited for as long as a node takes to come is ordered, however little work "
+        "it is known to have: jobs go on arriving.",
+    )
     mean_s: Seconds = Field(120.0, description="Time constant of the running means of what waits and what is free.")
     max_step_units: Count | None = Field(None, description="No more is added at once. Unset: up to the maximum.")
     provisioning_s: Seconds = Field(

@@ -113,7 +113,8 @@ class History:
     measured_at: float | None = None
     """The last turn whose load went into the means below."""
     smoothed: Mapping[str, float] = field(default_factory=dict)
-    """Running means of executor slots: `pending`, `free`. Empty where the load is not known."""
+    """Running means of executor slots: `pending`, `free`, and `lasting`: what waits, over the time that a node takes to
+    come. Empty where the load is not known."""
     task_s: float | None = None
     """Running mean of the time that a task takes; None until one has been measured."""
     balance: MemoryBalance | None = None

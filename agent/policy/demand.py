@@ -1,13 +1,16 @@
 """Scaling by useful backlog: the work that will still wait when a node that is ordered now arrives.
 
     of each application   left = max(0, W − R·L)               eff = min(P, √(left ÷ m) − R), at least 0
-    of all together       left = max(0, ΣW − (ΣR + ½·p·S)·L)    useful = min(ΣP, Σ eff, left ÷ (k·L))
+    of all together       left = max(0, ΣW − (ΣR + ½·p·S)·L)    useful = min(ΣP, Σ eff, left ÷ (k·L)), at least a·P̄
     missing               (useful − F) ÷ S − p                 > 0: add its share, rounded up
     surplus               (F − P) ÷ S − spare                  ≥ 1: remove its share, at least one
 
 W is remaining work in container-seconds, R running and P pending containers, F free executor slots, S slots of a
 capacity unit, p units on their way, L the provisioning delay, k thrift and m the least saving. An application with
 `left` on n slots ends in left ÷ n seconds, and one slot more saves it left ÷ n² of them: at n = √(left ÷ m) that is m.
+
+P̄ is what has waited for as long as a node takes to come, and a the share of it that is ordered however little work it
+is known to have: where jobs go on arriving, the work that is known is only the first of it.
 
 What is free must have lasted: the smaller of the present figure and its running mean counts. While W is not known the
 pending-memory formula decides.
@@ -26,7 +29,7 @@ from agent.domain.readings import Application, ClusterReading
 from agent.policy.dataproc import by_memory
 from agent.policy.freshness import blindness, stale
 from agent.policy.load import Load, asked, executors, load
-from agent.policy.measured import FREE
+from agent.policy.measured import FREE, LASTING, measured_delay_s
 from agent.policy.reasons import Why
 from agent.settings import Settings
 from agent.settings_policy import DataprocSettings, DemandSettings, PolicyKind
@@ -84,7 +87,8 @@ def reckon(
 ) -> Reckoning:
     """The rule's figures."""
     history = observation.history
-    delay_s = told.provisioning_s if history.provisioning_s is None else history.provisioning_s
+    delay_s = measured_delay_s(history, told)
+    lasting = told.lasting_share * min(float(now.pending), history.smoothed.get(LASTING, 0.0))
     arriving, total_s = fleet.shortfall, math.fsum(work.values())
     left_s = max(0.0, total_s - (now.running + arriving * now.slots_per_unit / 2) * delay_s)
     each = math.fsum(_worth(app, work, delay_s, told.min_saving_s) for app in reading.applications or ())
@@ -92,7 +96,7 @@ def reckon(
         load=now,
         arriving=arriving,
         delay_s=delay_s,
-        useful=min(float(now.pending), each, left_s / (told.thrift * delay_s)),
+        useful=max(lasting, min(float(now.pending), each, left_s / (told.thrift * delay_s))),
         free=min(float(now.free), history.smoothed.get(FREE, 0.0)),
         work_s=total_s,
         spare_units=told.spare_units,

@@ -9,12 +9,13 @@ from agent.domain.observation import History, MemoryBalance, Observation
 from agent.policy.freshness import blindness
 from agent.policy.load import load, memory_per_unit_mb
 from agent.settings import Settings
+from agent.settings_policy import DemandSettings
 
 NEWEST_SHARE = 0.3
 """Weight of the newest provisioning delay in the running mean."""
 TASK_MEMORY_S = 1800.0
 """Time constant of the mean task time."""
-PENDING, FREE = "pending", "free"
+PENDING, FREE, LASTING = "pending", "free", "lasting"
 
 
 def advance(history: History, seen: Observation, settings: Settings) -> History:
@@ -41,18 +42,28 @@ def _delay(history: History, seen: Observation) -> History:
 
 
 def _smoothed(history: History, seen: Observation, settings: Settings) -> dict[str, float]:
-    """Exponential means, in executor slots. Begun anew after nobody has looked for a while."""
+    """Exponential means, in executor slots: what waits and what is free over `mean_s`, and what waits over the time
+    that a node takes to come. Begun anew after nobody has looked for a while."""
     if seen.reading is None or seen.fleet is None or blindness(seen, settings.policy.max_signal_age_s) is not None:
         return {}
     now = load(seen.reading, seen.fleet)
     if now is None:
         return {}
-    values = {PENDING: float(now.pending), FREE: float(now.free)}
+    mean_s = settings.policy.demand.mean_s
+    values = {PENDING: (float(now.pending), mean_s), FREE: (float(now.free), mean_s)}
+    values[LASTING] = (float(now.pending), measured_delay_s(history, settings.policy.demand))
     last, before = history.measured_at, history.smoothed
     if last is None or not before:
-        return values
-    share = _share(seen.at - last, settings.policy.demand.mean_s)
-    return {name: before.get(name, value) + share * (value - before.get(name, value)) for name, value in values.items()}
+        return {PENDING: float(now.pending), FREE: float(now.free), LASTING: 0.0}
+    return {
+        name: before.get(name, 0.0) + _share(seen.at - last, constant_s) * (value - before.get(name, 0.0))
+        for name, (value, constant_s) in values.items()
+    }
+
+
+def measured_delay_s(history: History, told: DemandSettings) -> float:
+    """How long EMR takes to fill an order: measured, else as the settings say."""
+    return told.provisioning_s if history.provisioning_s is None else history.provisioning_s
 
 
 def _task_s(history: History, seen: Observation) -> float | None:

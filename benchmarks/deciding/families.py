@@ -57,15 +57,15 @@ def dataproc(up: float, down: float, cooldown_s: float) -> Candidate:
     return Candidate("dataproc", f"up {up:g}, down {down:g}, {cooldown_s:g} s", {"kind": "dataproc", "dataproc": told})
 
 
-def demand(thrift: float, saving_s: float, out: float, back: float, spare: float) -> Candidate:
+def demand(thrift: float, saving_s: float, out: float, lasting: float, spare: float) -> Candidate:
     told = {
         "thrift": thrift,
         "min_saving_s": saving_s,
         "scale_out_share": out,
-        "scale_in_share": back,
+        "lasting_share": lasting,
         "spare_units": spare,
     }
-    label = f"thrift {thrift:g}, saving {saving_s:g} s, shares {out:g} and {back:g}, spare {spare:g}"
+    label = f"thrift {thrift:g}, saving {saving_s:g} s, share {out:g}, lasting {lasting:g}, spare {spare:g}"
     return Candidate("demand", label, {"kind": "demand", "demand": told})
 
 
@@ -78,10 +78,10 @@ FAMILIES: Mapping[str, tuple[Candidate, ...]] = {
     "threshold": tuple(threshold(*told) for told in product((2, 5, 10, 20, 40), (1, 3, 8, 20), (60, 300), (300,))),
     "dataproc": tuple(dataproc(*told) for told in product((0.05, 0.1, 0.2, 0.4, 1), (0.1, 0.3, 0.6, 1), (120, 300))),
     "demand": tuple(
-        demand(*speed, back, spare)
-        for speed, back, spare in product(
+        demand(*speed, lasting, spare)
+        for speed, lasting, spare in product(
             ((0.05, 0.25, 1), (0.1, 0.5, 1), (0.1, 1, 0.5), (0.25, 2, 0.5), (0.25, 8, 0.3)),
-            (0.25, 0.5),
+            (0, 0.25),
             (2, 5, 9, 14),
         )
     ),

@@ -111,6 +111,13 @@ FULL = (8, 8)
         # the long job asks for nothing; what waits belongs to one that is short: 600 s on no slot, √600 = 24.5,
         # asked are 8, and 50,600 − 4,800 are enough for all: 8 ÷ 8 = 1
         (seen(FULL, (app("a", 16, 0), app("b", 0, 8)), {"a": 50_000.0, "b": 600.0}), {}, 1, Why.WORK_LEFT),
+        # the same work, but on average 64 containers have waited for a delay's time: a quarter of them, 16 ÷ 8 = 2
+        (
+            seen(FULL, (app("a", 16, 80),), {"a": 4_000.0}, smoothed={"free": 0.0, "pending": 80.0, "lasting": 64.0}),
+            {"lasting_share": 0.25},
+            2,
+            Why.WORK_LEFT,
+        ),
         # 13 units are on their way already for the first case
         (seen(FULL, (app("a", 16, 100),), {"a": 40_000.0}, target=15), {}, 0, Why.WORK_FITS),
         # 12 wait and 16 are free: they will have room in a moment
