@@ -11,7 +11,7 @@ import pytest
 from agent.domain.observation import Observation
 from agent.domain.readings import Application
 from agent.sightings import Sightings
-from tests.policy.build import fleet, observation, reading, settings
+from tests.policy.build import NOW, fleet, history, observation, reading, settings
 from tests.policy.test_queue import NAMED, WAITS
 from tests.policy.test_queue import seen as queued
 
@@ -62,6 +62,20 @@ def test_a_limit_is_told_when_it_begins_and_when_it_is_over(caplog: pytest.LogCa
         (queued(NAMED), []),
         (queued(NAMED, containers_reserved=1), ["queue.limited_no_more"]),
         (seen(), []),
+    ]
+    sightings = Sightings(settings())
+    for at, told in rounds:
+        caplog.clear()
+        with caplog.at_level(logging.INFO, logger="tidemark"):
+            sightings.look(at)
+        assert [record.getMessage() for record in caplog.records] == told
+
+
+def test_a_loss_of_capacity_is_told_in_the_turn_that_sees_it(caplog: pytest.LogCaptureFixture) -> None:
+    rounds = [
+        (seen(), []),
+        (seen(history=history(capacity_lost_at=NOW)), ["capacity.lost"]),
+        (seen(history=history(capacity_lost_at=NOW - 10)), []),
     ]
     sightings = Sightings(settings())
     for at, told in rounds:
