@@ -1,0 +1,88 @@
+"""Contenders side by side: bounds, the table, the page, the verb."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from agent.cli import main
+from agent.simulate.bounds import clairvoyant, elastic
+from agent.simulate.run import Point, Ran
+from agent.simulate.world import World
+
+STEP_S = 100.0
+
+
+def ran(running: list[int]) -> Ran:
+    points = tuple(Point(at * STEP_S, 9, 9, 0, held) for at, held in enumerate(running))
+    return Ran(
+        name="all", ended=0, billed_s=0, completions=(), resizes=0, nodes_launched=0, wasted_births=0, wasted_s=0,
+        killed_s=0, killed_tasks=0, lost_outputs=0, interrupted=0, tasks_done=0, busy_s=0, highest_target=0,
+        lowest_target=0, points=points, reasons={},
+    )  # fmt: skip
+
+
+WORLD = World(core_nodes=1, launch_s=100.0, provisioning_s=300.0, leave_s=50.0, turn_period_s=STEP_S)
+"""Eight slots a node; a start and an end cost 250 s."""
+
+
+@pytest.mark.parametrize(
+    ("running", "hours"),
+    [
+        ([8, 8, 8], 0),  # the core node has room for all
+        ([8, 16, 8], 100 + 250),  # one node for one step, started once
+        ([16, 8, 16], 300 + 250),  # 100 s of idling are cheaper than another start
+        ([16, 8, 8, 8, 16], 200 + 2 * 250),  # 300 s of idling are not
+        ([16, 24, 16], 300 + 100 + 2 * 250),  # the second node by itself
+    ],
+)
+def test_the_clairvoyant_keeps_a_node_as_long_as_that_is_cheaper_than_another_start(
+    running: list[int], hours: float
+) -> None:
+    assert clairvoyant(ran(running), WORLD).node_hours * 3600 == pytest.approx(hours)
+
+
+def test_with_a_price_on_waiting_a_short_need_is_left_unmet() -> None:
+    assert clairvoyant(ran([8, 16, 8]), WORLD, 2.0).node_hours * 3600 == pytest.approx(200)
+    assert clairvoyant(ran([8, 16, 8]), WORLD, 5.0).node_hours * 3600 == pytest.approx(350)
+
+
+def test_instant_elasticity_pays_for_what_is_used() -> None:
+    assert elastic(ran([8, 17, 24]), WORLD).node_hours * 3600 == pytest.approx(100 * (2 + 2))
+
+
+def test_the_verb_compares_every_policy_and_leaves_a_page(tmp_path: Path) -> None:
+    page = tmp_path / "report.html"
+    done = CliRunner().invoke(main, ["simulate", "--shape", "short", "--max-units", "6", "--report", str(page)])
+    assert done.exit_code == 0, done.output
+    for name in ("threshold +5/−3", "dataproc default", "demand", "always", "clairvoyant"):
+        assert name in done.output
+    text = page.read_text(encoding="utf-8")
+    assert "Cost and delay" in text
+    assert 'src="http' not in text
+
+
+def test_a_trace_by_path_and_settings_of_ones_own(tmp_path: Path) -> None:
+    trace, config = tmp_path / "day.tsv", tmp_path / "own.toml"
+    trace.write_text("job0\t10\t10\t4000\t0\t0\njob1\t400\t390\t1000\t2000\t1000\n", encoding="utf-8")
+    config.write_text("[fleet]\nmax_capacity_units = 4\n[policy]\nkind = 'demand'\n", encoding="utf-8")
+    asked = ["simulate", str(trace), "--config", str(config), "--mean-slots", "0.5"]
+    done = CliRunner().invoke(main, asked)
+    assert done.exit_code == 0, done.output
+    assert "these settings" in done.output
+
+
+@pytest.mark.parametrize(
+    ("asked", "why"),
+    [
+        ([], "give either a TRACE or a --shape"),
+        (["--shape", "ram"], "did you mean 'ramp'"),
+        (["/no/such/trace"], "No such file"),
+    ],
+)
+def test_what_cannot_be_simulated_says_why(asked: list[str], why: str) -> None:
+    done = CliRunner().invoke(main, ["simulate", *asked])
+    assert done.exit_code == 1
+    assert why in done.output
