@@ -156,7 +156,8 @@ class App:
         return step
 
     def _ship(self) -> None:
-        datums = self._periods.close(self._clock(), self._controller.fleet, self._controller.idle)
+        agent = self._controller
+        datums = self._periods.close(self._clock(), agent.fleet, agent.idle, agent.shadow_targets)
         for built in self._sinks.values():
             built.sink.ship(datums)
 

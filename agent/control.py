@@ -100,12 +100,18 @@ class Controller:
         self._cluster: View[Cluster] = View(outside.cluster.read, settings.fleet, telemetry, jitter)
         self._steps: Evidence | None = None
         self._steps_asked_at: float | None = None
+        self._shadow_targets: Mapping[str, int] = {}
         self._write(lambda: outside.journal.started(_started(started_at, settings)))
 
     @property
     def fleet(self) -> Fleet | None:
         """The last view of the task capacity."""
         return self._fleet.last
+
+    @property
+    def shadow_targets(self) -> Mapping[str, int]:
+        """By shadow policy: what it would set the target to, as of the last turn; empty while the fleet is unknown."""
+        return self._shadow_targets
 
     @property
     def idle(self) -> bool | None:
@@ -148,6 +154,8 @@ class Controller:
             advice=given,
             shadows=final.shadows,
         )
+        fleet = final.observation.fleet
+        self._shadow_targets = {} if fleet is None else {name: _target(said, fleet) for name, said in final.shadows}
         self._write(lambda: self._outside.journal.turn(turn))
         return turn
 
@@ -219,12 +227,15 @@ class Controller:
                 return result
 
     def _count(self, considered: Considered, given: Because) -> None:
-        """What a guard withheld, by its reason, and what was advised."""
+        """What a guard withheld, by its reason, what was advised, and who would have decided otherwise."""
         if isinstance(considered.decision, Hold) and not isinstance(considered.wanted, Hold):
             told = reasons.own(considered.decision.because)
             self._telemetry.count(f"DecisionsWithheld.{told[-1].code}")
         for reason in given:
             self._telemetry.count(f"AdviceGiven.{reason.code}")
+        for name, said in considered.shadows:
+            if _deed(said) != _deed(considered.decision):
+                self._telemetry.count(f"ShadowDecisionsDiffering.{name}")
 
     def _notify(self, considered: Considered) -> None:
         ending, seen = considered.notice, considered.observation
@@ -247,6 +258,14 @@ class Controller:
             write()
         except OSError:
             self._telemetry.count("JournalErrors")
+
+
+def _deed(decision: Decision) -> tuple[type, int | None]:
+    return type(decision), decision.target if isinstance(decision, Resize) else None
+
+
+def _target(decision: Decision, fleet: Fleet) -> int:
+    return decision.target if isinstance(decision, Resize) else fleet.target
 
 
 def _same_kind(one: Decision, other: Decision) -> bool:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from agent.aggregate.applications import Places, roll_up_applications
-from agent.aggregate.outgoing import application_datums, datums, of_this_agent, reason_datums
+from agent.aggregate.outgoing import application_datums, datums, of_this_agent, reason_datums, shadow_datums
 from agent.aggregate.rollup import roll_up
 from agent.aggregate.signals import signals
 from agent.aggregate.silent import unheard
@@ -19,6 +20,8 @@ from agent.domain.fleets import Fleet
 from agent.domain.readings import ClusterReading
 from agent.domain.signals import Signal
 from agent.settings import ClusterSettings
+
+NO_SHADOWS: Mapping[str, int] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +50,14 @@ class Periods:
         self._closed: deque[Snapshot] = deque(maxlen=2)
         self._places = Places()
 
-    def close(self, at: float, fleet: Fleet | None, idle: bool | None) -> tuple[Datum, ...]:
-        """The datums of the period that ends now; beside a ResourceManager that does not lead, only this agent's own.
-        Its deltas go on meanwhile, so that the first period after a failover has only what grew in it."""
+    def close(
+        self, at: float, fleet: Fleet | None, idle: bool | None, shadows: Mapping[str, int] = NO_SHADOWS
+    ) -> tuple[Datum, ...]:
+        """The datums of the period that ends now; `shadows` are the targets of the shadow policies.
+
+        Beside a ResourceManager that does not lead, only this agent's own. Its deltas go on meanwhile, so that the
+        first period after a failover has only what grew in it.
+        """
         now = self._table.snapshot(at)
         before = self._closed[-1] if self._closed else None
         start = before.at if before is not None else self._began
@@ -58,11 +66,12 @@ class Periods:
         by_app, self._places = roll_up_applications(now, before, self._places, self._settings.app_dimensions)
         self._closed.append(now)
         if not acts:
-            rolled, by_app = of_this_agent(rolled), {}
+            rolled, by_app, shadows = of_this_agent(rolled), {}, NO_SHADOWS
         return (
             *datums(rolled, at=start, cluster_id=self._cluster_id, cluster_name=self._settings.name),
             *application_datums(by_app, at=start, cluster_id=self._cluster_id),
             *reason_datums(now, before, at=start, cluster_id=self._cluster_id),
+            *shadow_datums(shadows, at=start, cluster_id=self._cluster_id),
         )
 
     def sense(self, at: float, fleet: Fleet | None, idle: bool | None) -> Sensed:

@@ -383,3 +383,13 @@ def test_what_a_guard_withholds_is_counted_by_its_reason(path: Path) -> None:
     cluster = world(path, free_percent=10.0, foreign="managed scaling policy")
     cluster.run(cluster.controller(), 400)
     assert cluster.telemetry.counts()["DecisionsWithheld.foreign-scaler"] == 10
+
+
+def test_the_targets_of_shadows_are_those_of_the_last_turn(path: Path) -> None:
+    """On this cluster nobody tells what waits: both hold, which is the present target."""
+    cluster = world(path, target=3)
+    cluster.settings = settings(idle={"enabled": False}, policy={"shadows": ["demand", "dataproc"]})
+    agent = cluster.controller()
+    assert agent.shadow_targets == {}
+    cluster.run(agent, 20)
+    assert agent.shadow_targets == {"demand": 3, "dataproc": 3}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from agent.aggregate.catalogue import BY_NAME, Over
+from agent.aggregate.outgoing import SHADOW_TARGET
 from agent.aggregate.table import Table
 from agent.domain.readings import Application, ClusterManager, ClusterReading, NodeReading
 from agent.domain.signals import Statistic
@@ -95,3 +96,13 @@ def node(at: float) -> NodeReading:
     return NodeReading(
         at=at, cpu_percent=5.0, memory_used_percent=50.0, load_1m=0.1, agent_cpu_percent=1.0, agent_rss_bytes=10**8
     )
+
+
+def test_what_shadows_would_do_is_published_by_policy_and_only_by_the_agent_that_acts() -> None:
+    table, periods = world()
+    told = {"demand": 7, "dataproc": 3}
+    datums = periods.close(BEGAN + 60, None, None, told)
+    found = {datum.dimensions[1]: datum.distribution.sum for datum in datums if datum.name == SHADOW_TARGET}
+    assert found == {("Policy", "demand"): 7.0, ("Policy", "dataproc"): 3.0}
+    table.take(of_yarn(BEGAN + 61, leader=False))
+    assert SHADOW_TARGET not in {datum.name for datum in periods.close(BEGAN + 120, None, None, told)}

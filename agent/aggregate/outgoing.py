@@ -7,7 +7,10 @@ from collections.abc import Mapping
 from agent.aggregate.catalogue import BY_NAME, Over
 from agent.aggregate.rollup import RollUp
 from agent.aggregate.snapshot import Snapshot
-from agent.domain.datums import Datum, Dimensions, Distribution
+from agent.domain.datums import Datum, Dimensions, Distribution, Unit
+
+SHADOW_TARGET = "ShadowTarget"
+"""The one metric that is not in the catalogue: it has no value of the cluster, only one for each shadow policy."""
 
 
 def datums(rollup: RollUp, *, at: float, cluster_id: str, cluster_name: str = "") -> tuple[Datum, ...]:
@@ -55,6 +58,20 @@ def reason_datums(now: Snapshot, before: Snapshot | None, *, at: float, cluster_
         for name, count in sorted(grown.items())
         for metric, _, reason in [name.partition(".")]
         if count > 0 and metric in BY_NAME
+    )
+
+
+def shadow_datums(targets: Mapping[str, int], *, at: float, cluster_id: str) -> tuple[Datum, ...]:
+    """What each shadow policy would set the target to, under `{ClusterId, Policy}`."""
+    return tuple(
+        Datum(
+            name=SHADOW_TARGET,
+            unit=Unit.COUNT,
+            dimensions=(("ClusterId", cluster_id), ("Policy", policy)),
+            at=at,
+            distribution=Distribution.of([float(target)]),
+        )
+        for policy, target in sorted(targets.items())
     )
 
 
