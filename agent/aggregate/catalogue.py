@@ -95,6 +95,13 @@ _AGENT = (
         "Turns in which a guard withheld a resize or an end; under `Reason` the code of the guard's reason.",
     ),
     Metric(
+        "ShadowDecisionsDiffering",
+        Unit.COUNT,
+        Over.AGENT,
+        Aggregation.DELTA,
+        "Turns in which a shadow policy would have done something else; under `Reason` the policy.",
+    ),
+    Metric(
         "AdviceGiven",
         Unit.COUNT,
         Over.AGENT,

@@ -20,7 +20,6 @@ EPOCH = 1_700_000_000.0
 """Unix time at which every simulated workload begins."""
 GIBIBYTE = 2.0**30
 """What an unfinished job is said to have left on each node where it wrote for the shuffle."""
-REMAINING_WORK = "RemainingWorkSeconds"
 MASTER_MB = 1_408.0
 """Of an application master; they run beside the nodes that are simulated."""
 NOT_STARTED = "ACCEPTED"
@@ -84,8 +83,6 @@ class Eyes:
             for name, (value, *_) in ((name, list(values)) for name, values in figures.items() if values):
                 if value is not None:
                     found[name] = _signal(at, value)
-        if self._work is not None and (left := self._work.total_s) is not None:
-            found[REMAINING_WORK] = _signal(self._work.at, left)
         return found
 
     def _remaining(self, at: float) -> RemainingWork | None:
