@@ -126,9 +126,15 @@ def test_with_the_demand_policy_every_stage_is_seen_and_the_figures_are_those_of
         assert text in page
     assert f"{run.worker_s:.1f}" in told.getvalue()
     lines = (tmp_path / "demo" / "journal.jsonl").read_text(encoding="utf-8").splitlines()
-    codes = {code for line in lines for code, _ in json.loads(line).get("decision", {}).get("because", ())}
-    assert Why.LOAD_UNKNOWN not in codes, "a standalone master's wants come from the drivers"
-    assert Why.WORK_LEFT in codes
+    turns = [found for found in map(json.loads, lines) if found["kind"] == "turn"]
+    grew = [
+        found["decision"] for found in turns if found["decision"]["says"] == "resize" and found["decision"]["target"]
+    ]
+    assert {code for code, _ in grew[0]["because"]} & {Why.WORK_LEFT, Why.MEMORY_PENDING}
+    seen = [found["observation"] for found in turns]
+    assert any((one["remaining"] or {}).get("by_app") for one in seen), "the work that is left was told"
+    pending = [(one["reading"] or {}).get("containers_pending") for one in seen]
+    assert max(count or 0 for count in pending) > 0, "a standalone master's wants come from the drivers"
 
 
 @pytest.mark.spark

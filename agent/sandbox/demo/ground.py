@@ -115,7 +115,8 @@ def application_arguments(plan: Plan, folder: Path) -> list[str]:
     """A fixed piece of work, whoever does it: so the times of two runs can be compared."""
     passes = plan.job_passes if plan.job_ends else FOREVER_PASSES
     times = ["--work-s", str(plan.job_work_s), "--tail-s", str(plan.job_tail_s)]
-    return ["--result", str(folder / "result.json"), "--passes", str(passes), *times]
+    size = ["--partition-mb", str(plan.job_partition_mb)]
+    return ["--result", str(folder / "result.json"), "--passes", str(passes), *size, *times]
 
 
 def read_json(url: str) -> Any:

@@ -53,10 +53,13 @@ class Plan:
     """Everything about the demo that is a number."""
 
     policy: PolicyKind = PolicyKind.THRESHOLD
-    job_passes: int = 3
+    job_passes: int = 2
     """The job's work: passes over its data, in which there is something to do for many executors."""
-    job_work_s: float = 0.5
-    """What each of the 24 tasks of a pass takes beside making its data."""
+    job_work_s: float = 1.0
+    """What each of the 24 tasks of a pass takes beside making its data: waiting, so that a slow machine does not decide
+    how well more executors do."""
+    job_partition_mb: int = 12
+    """All of them together outgrow one executor."""
     job_tail_s: float = 30.0
     """Then one task works alone for so long."""
     executor_memory_mb: int = 640
@@ -119,7 +122,7 @@ def settings(plan: Plan, places: Places) -> Settings:
             max_signal_age_s=10.0,
             memory_death_hold_s=20.0,
             guards=GuardSettings(capacity_lost_hold_s=10.0, min_life_s=10.0),
-            dataproc=DataprocSettings(cooldown_s=12.0),
+            dataproc=DataprocSettings(cooldown_s=20.0),
             demand=DemandSettings(provisioning_s=8.0, mean_s=5.0, spare_units=0.0),
             rules=(
                 low.model_copy(update={"for_s": 6.0, "adjustment_units": plan.task_units, "cooldown_s": 10.0}),
