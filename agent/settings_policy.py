@@ -62,7 +62,7 @@ class DemandSettings(Model):
         "large jobs wait longer.",
     )
     min_saving_s: Seconds = Field(
-        1.0, description="So much sooner its application must end for the last slot to be worth ordering."
+        0.5, description="So much sooner its application must end for the last slot to be worth ordering."
     )
     scale_out_share: Annotated[float, Field(gt=0, le=1)] = Field(
         1.0, description="How much of the missing capacity is ordered at once."
@@ -70,10 +70,10 @@ class DemandSettings(Model):
     scale_in_share: Annotated[float, Field(gt=0, le=1)] = Field(
         0.5, description="How much of the free capacity is given back at once."
     )
-    spare_units: Annotated[float, Field(ge=0)] = Field(
-        4.0,
+    spare_units: Annotated[float, Field(ge=0)] | None = Field(
+        None,
         description="So much free capacity is not given back, though it is never bought: the next job finds it there. "
-        "Free slots of every node count, core nodes included.",
+        "Free slots of every node count, core nodes included. Unset: 15 % of `fleet.max_capacity_units`.",
     )
     lasting_share: Share = Field(
         0.25,

@@ -35,7 +35,7 @@ def test_the_worked_example_is_what_the_rule_says() -> None:
     assert now is not None
     assert (now.running, now.pending, now.free, now.slots_per_unit) == (running, pending, told["free slots, F"], slots)
     kind = settings(policy={"kind": "demand", "demand": TOLD})
-    found = demand.reckon(of, of.reading, of.fleet, now, work, kind.policy.demand)
+    found = demand.reckon(of, of.reading, of.fleet, now, work, kind)
     assert found.arriving == told["units on their way, p"]
     assert work["a"] - running * delay_s == told["left when a node arrives"]
     assert (told["left when a node arrives"]) ** 0.5 - running == pytest.approx(

@@ -35,6 +35,8 @@ from agent.settings import Settings
 from agent.settings_policy import DataprocSettings, DemandSettings, PolicyKind
 
 NAME = PolicyKind.DEMAND
+SPARE_SHARE = 0.15
+"""Of the maximum, where the settings name no spare units."""
 
 Work = Mapping[str, float]
 """Container-seconds that are left, by application id."""
@@ -79,14 +81,14 @@ def decide(observation: Observation, settings: Settings) -> tuple[Decision, ...]
     work = _known_work(observation, settings)
     if work is None:
         return (_fallback(observation, settings),)
-    return (_judge(reckon(observation, reading, fleet, now, work, settings.policy.demand), fleet, settings),)
+    return (_judge(reckon(observation, reading, fleet, now, work, settings), fleet, settings.policy.demand),)
 
 
 def reckon(
-    observation: Observation, reading: ClusterReading, fleet: Fleet, now: Load, work: Work, told: DemandSettings
+    observation: Observation, reading: ClusterReading, fleet: Fleet, now: Load, work: Work, settings: Settings
 ) -> Reckoning:
     """The rule's figures."""
-    history = observation.history
+    history, told = observation.history, settings.policy.demand
     delay_s = measured_delay_s(history, told)
     lasting = told.lasting_share * min(float(now.pending), history.smoothed.get(LASTING, 0.0))
     arriving, total_s = fleet.shortfall, math.fsum(work.values())
@@ -99,7 +101,7 @@ def reckon(
         useful=max(lasting, min(float(now.pending), each, left_s / (told.thrift * delay_s))),
         free=min(float(now.free), history.smoothed.get(FREE, 0.0)),
         work_s=total_s,
-        spare_units=told.spare_units,
+        spare_units=SPARE_SHARE * settings.fleet.max_capacity_units if told.spare_units is None else told.spare_units,
     )
 
 
@@ -117,8 +119,8 @@ def _worth(app: Application, work: Work, delay_s: float, min_saving_s: float) ->
     return min(float(asked(app)), max(0.0, math.sqrt(left_s / min_saving_s) - held))
 
 
-def _judge(found: Reckoning, fleet: Fleet, settings: Settings) -> Decision:
-    told, missing, surplus = settings.policy.demand, found.missing_units, found.surplus_units
+def _judge(found: Reckoning, fleet: Fleet, told: DemandSettings) -> Decision:
+    missing, surplus = found.missing_units, found.surplus_units
     if missing > 0:
         step = math.ceil(round(told.scale_out_share * missing, 6))
         step = step if told.max_step_units is None else min(step, told.max_step_units)
@@ -127,7 +129,7 @@ def _judge(found: Reckoning, fleet: Fleet, settings: Settings) -> Decision:
     if surplus >= 1 and fleet.target > 0:
         step = min(fleet.target, max(1, math.floor(round(told.scale_in_share * surplus, 6))))
         text = (
-            f"{_figures(found)}: {surplus:.2f} units are free beyond {told.spare_units:g} to spare, {-step:+d} at a "
+            f"{_figures(found)}: {surplus:.2f} units are free beyond {found.spare_units:g} to spare, {-step:+d} at a "
             f"share of {told.scale_in_share:g}"
         )
         return Resize(fleet.target, fleet.target - step, (Reason(Why.SLOTS_FREE, text),), rule=NAME)
