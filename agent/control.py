@@ -228,9 +228,8 @@ class Controller:
 
     def _count(self, considered: Considered, given: Because) -> None:
         """What a guard withheld, by its reason, what was advised, and who would have decided otherwise."""
-        if isinstance(considered.decision, Hold) and not isinstance(considered.wanted, Hold):
-            told = reasons.own(considered.decision.because)
-            self._telemetry.count(f"DecisionsWithheld.{told[-1].code}")
+        if considered.withheld is not None:
+            self._telemetry.count(f"DecisionsWithheld.{considered.withheld.code}")
         for reason in given:
             self._telemetry.count(f"AdviceGiven.{reason.code}")
         for name, said in considered.shadows:

@@ -1,12 +1,14 @@
 """One decision of many proposals, by safety.
 
-    a deadline's end > an answer to a shortage > the greatest scale out of a rule > a rule that counts towards one
-    > an end for idleness > a scale out to the minimum > a scale in, the gentlest > any other hold
+    a deadline's end > an answer to a shortage > a scale in to the maximum > the greatest scale out of a rule
+    > a rule that counts towards one > an end for idleness > a scale out to the minimum > a scale in, the gentlest
+    > any other hold
 
 A hold of a rule that has nothing to ask for, or does not see its signal, does not keep another rule from acting:
 executors' signals vanish with the executors, just when it is time to scale in. A rule that is already breaching
 towards a scale out does: shrinking or ending beside it would be acting on contradictory data. A scale out that no
-rule asks for (the minimum) is no sign of work, and so does not keep an idle cluster alive.
+rule asks for (the minimum) is no sign of work, and so does not keep an idle cluster alive. Above the maximum no rule
+may grow, so what leads back to it comes before.
 """
 
 from __future__ import annotations
@@ -42,6 +44,21 @@ def without_context(decision: Hold) -> Hold:
     return Hold(own(decision.because))
 
 
+def leaves_open(decision: Decision) -> bool:
+    """Whether other proposals may still come about when a guard withholds this one: an end, an answer to a shortage
+    or the way back to the maximum says nothing about what else is to be done."""
+    if isinstance(decision, Resize):
+        return decision.rule == SHORTAGE or (decision.rule is None and not decision.scales_out)
+    return isinstance(decision, Terminate)
+
+
+def alike(one: Decision, other: Decision) -> bool:
+    """Whether they are the same kind of proposal: what withholds the one withholds the other."""
+    if isinstance(one, Resize) and isinstance(other, Resize):
+        return one.rule == other.rule and one.scales_out == other.scales_out
+    return type(one) is type(other)
+
+
 def ends_by_deadline(decision: Decision) -> bool:
     return isinstance(decision, Terminate) and any(reason.code == Why.DEADLINE for reason in decision.because)
 
@@ -49,7 +66,7 @@ def ends_by_deadline(decision: Decision) -> bool:
 def _weight(decision: Decision) -> tuple[int, int]:
     match decision:
         case Terminate():
-            return (7 if ends_by_deadline(decision) else 3, 0)
+            return (8 if ends_by_deadline(decision) else 3, 0)
         case Resize():
             return (_urgency(decision), decision.target)
         case Hold():
@@ -58,9 +75,9 @@ def _weight(decision: Decision) -> tuple[int, int]:
 
 def _urgency(decision: Resize) -> int:
     if decision.rule == SHORTAGE:
-        return 6
+        return 7
     if not decision.scales_out:
-        return 1
+        return 6 if decision.rule is None else 1
     return 2 if decision.rule is None else 5
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from agent.domain.decisions import Decision, Hold, Terminate
+from agent.domain.decisions import Decision, Hold, Reason
 from agent.domain.observation import Observation
 from agent.policy import POLICIES, SCALERS, Policy, arbiter, guards
 from agent.policy.ending import Ending, notice, notified
@@ -25,6 +25,8 @@ class Considered:
     decision: Decision
     notice: Ending | None
     """The end of which a notice goes out now."""
+    withheld: Reason | None = None
+    """Why what was wanted is not done, by the guard that withheld it."""
     shadows: tuple[tuple[str, Decision], ...] = ()
     """What each shadow policy would have done now, after the guards."""
 
@@ -40,12 +42,8 @@ def consider(
     kind = settings.policy.kind
     asked = {str(kind): SCALERS[kind], **policies}
     proposals = tuple((name, said) for name, policy in asked.items() for said in policy(observation, settings))
-    wanted = arbiter.choose([said for _, said in proposals])
-    decision = _guarded(chain, settings, observation, wanted)
-    if isinstance(wanted, Terminate) and isinstance(decision, Hold):
-        # an end that is withheld leaves the question of capacity open: a protected cluster may still shrink
-        others = arbiter.choose([said for _, said in proposals if not isinstance(said, Terminate)])
-        decision = arbiter.choose([arbiter.without_context(decision), _guarded(chain, settings, observation, others)])
+    guarded = partial(_guarded, chain, settings, observation)
+    wanted, decision, withheld = _decided([said for _, said in proposals], guarded)
     shadows = tuple((str(name), _shadow(name, chain, settings, observation)) for name in settings.policy.shadows)
     return Considered(
         observation=observation,
@@ -53,8 +51,27 @@ def consider(
         wanted=wanted,
         decision=decision,
         notice=coming,
+        withheld=withheld,
         shadows=shadows,
     )
+
+
+def _decided(
+    said: Sequence[Decision], guarded: Callable[[Decision], Decision]
+) -> tuple[Decision, Decision, Reason | None]:
+    """What wins, what the guards make of it, and why it is withheld, if it is.
+
+    What is withheld may leave the question open what else to do: a protected cluster may still shrink.
+    """
+    wanted = arbiter.choose(said)
+    decision = guarded(wanted)
+    if isinstance(wanted, Hold) or not isinstance(decision, Hold):
+        return wanted, decision, None
+    withheld = decision.because[-1]
+    if arbiter.leaves_open(wanted):
+        rest = [each for each in said if not arbiter.alike(each, wanted)]
+        decision = arbiter.choose([arbiter.without_context(decision), _decided(rest, guarded)[1]])
+    return wanted, decision, withheld
 
 
 def _shadow(kind: PolicyKind, chain: Sequence[Guard], settings: Settings, observation: Observation) -> Decision:

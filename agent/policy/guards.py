@@ -251,11 +251,11 @@ GUARDS: tuple[Guard, ...] = (
     vetoes.not_vetoed,  # what goes on beside the containers: transfers, a heap that is full
     cooled_down,  # after those that do not depend on time, so that their reasons are heard
     work.kept,  # may raise a scale in's target: stands before the limits, which have the last word
-    shortage.moved_back_first,  # the dearer units go first; changes no target
     placement.placed,  # a group has a market of its own, and so what growth costs depends on which one grows
     money.affordable,  # after all that may still lower a target or move it to the dearer market
     limits.within,  # last of those that change a target: nothing after it may move it out again
     placement.placed,  # again, for the target as it has become since
+    shortage.moved_back_first,  # the dearer units go first, no more of them than go at all; changes no target
     unprotected,  # ends from here on; protection is somebody's explicit will, so it is named first
     evidently_idle,  # every probe, judged again now
     nothing_in_flight,  # what is under way in EMR ends before the cluster does

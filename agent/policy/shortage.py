@@ -170,7 +170,8 @@ def _cancelled(observation: Observation, fleet: Fleet, useful: int, settings: Se
         f"{fleet.shortfall - useful} are cancelled"
     )
     target = fleet.provisioned + useful
-    return Resize(fleet.target, target, (Reason(Why.DEMAND_GONE, text),), SHORTAGE, _least_on_demand(fleet, target))
+    on_demand = _less_on_demand(fleet, fleet.target - target)
+    return Resize(fleet.target, target, (Reason(Why.DEMAND_GONE, text),), SHORTAGE, on_demand)
 
 
 def _given_up(observation: Observation, fleet: Fleet, useful: int, settings: Settings) -> Resize:
@@ -187,9 +188,13 @@ def _given_up(observation: Observation, fleet: Fleet, useful: int, settings: Set
     return Resize(fleet.target, target, (Reason(Why.SPOT_SHORTAGE, text),), SHORTAGE, on_demand)
 
 
-def _least_on_demand(fleet: Fleet, target: int) -> int:
-    """The on-demand part is left alone while the sum has room for it."""
-    return min(fleet.target_on_demand, target)
+def _less_on_demand(fleet: Fleet, units: int) -> int:
+    """The on-demand part when so many units of an order are cancelled: the dearer ones that have not come go first.
+
+    The others are spot units that have not come, so on neither market does anything go that is there.
+    """
+    to_come = max(0, fleet.target_on_demand - fleet.provisioned_on_demand)
+    return fleet.target_on_demand - min(units, to_come)
 
 
 def _share(fleet: Fleet, settings: Settings) -> float:

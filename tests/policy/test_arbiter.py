@@ -12,6 +12,7 @@ OUT_5 = Resize(10, 15, (Reason(Why.BREACHED, "out 5"),), "out")
 OUT_2 = Resize(10, 12, (Reason(Why.BREACHED, "out 2"),), "out-2")
 TO_MINIMUM = Resize(10, 16, (Reason(Why.BELOW_MINIMUM, "minimum"),))
 IN_3 = Resize(10, 7, (Reason(Why.BREACHED, "in 3"),), "in")
+TO_MAXIMUM = Resize(10, 8, (Reason(Why.ABOVE_MAXIMUM, "maximum"),))
 IN_1 = Resize(10, 9, (Reason(Why.BREACHED, "in 1"),), "in-1")
 CLEAR = Hold((Reason(Why.NOT_BREACHING, "clear"),))
 MISSING = Hold((Reason(Why.SIGNAL_MISSING, "missing"),))
@@ -28,6 +29,10 @@ DEADLINE = Terminate((Reason(Why.DEADLINE, "deadline"),))
         (OUT_5, OUT_2),
         (OUT_2, TO_MINIMUM),
         (IN_1, IN_3),
+        (TO_MAXIMUM, OUT_5),
+        (TO_MAXIMUM, IN_1),
+        (TO_MAXIMUM, IDLE),
+        (DEADLINE, TO_MAXIMUM),
         (OUT_2, CLEAR),
         (OUT_2, MISSING),
         (OUT_2, COUNTING_OUT),

@@ -14,6 +14,7 @@ from agent.policy.consider import consider
 from agent.policy.guards import GUARDS, Guard
 from agent.policy.reasons import Why
 from agent.settings import Settings
+from agent.settings_policy import SHORTAGE
 from tests.policy.build import IN, NOW, app, cluster, evidence, fleet, history, observation, reading, settings, signal
 from tests.policy.strategies import any_settings, decisions, observations
 
@@ -31,6 +32,8 @@ def test_no_decision_leaves_the_limits(seen: Observation, told: Settings) -> Non
         assert decision.current == seen.fleet.target
         if decision.scales_out:
             assert decision.target <= told.fleet.max_capacity_units
+        elif decision.rule == SHORTAGE:
+            assert decision.target >= seen.fleet.provisioned, "an answer to a shortage takes nothing away"
         else:
             assert decision.target >= told.fleet.min_capacity_units
 

@@ -1,0 +1,154 @@
+"""What several answers together must not do: to the other market, to the limits, to one another."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.domain.decisions import Decision, Hold, Resize, Terminate
+from agent.domain.observation import Observation, Shortage
+from agent.domain.rights import Capability, MissingRight
+from agent.policy.consider import consider
+from agent.policy.guards import GUARDS
+from agent.policy.reasons import Why
+from agent.settings import Settings
+from tests.fakes.world import World
+from tests.policy.build import IN, NOW, OUT, fleet, history, observation, reading, settings, signal
+
+AWAKE = {"enabled": False}
+
+
+def decided(seen: Observation, told: Settings) -> Decision:
+    return consider(seen, told, GUARDS).decision
+
+
+def of_markets(on_demand: int, spot: int, there: tuple[int, int] | None = None, **changed: Any) -> Any:
+    provisioned = (on_demand, spot) if there is None else there
+    facts = {
+        "target_on_demand": on_demand,
+        "target_spot": spot,
+        "provisioned_on_demand": provisioned[0],
+        "provisioned_spot": provisioned[1],
+    }
+    return fleet(on_demand + spot, sum(provisioned), **{**facts, **changed})
+
+
+@pytest.mark.parametrize("percent", [50, 100])
+@pytest.mark.parametrize("highest", [11, 15, 20, 40])
+def test_growth_on_demand_that_the_maximum_cuts_takes_nothing_from_spot(percent: int, highest: int) -> None:
+    told = settings(
+        rules=[{**OUT, "for_s": 0, "adjustment_units": 20}, IN],
+        fleet={"max_capacity_units": highest},
+        policy={"shortage": {"on_demand_percent": percent}},
+        idle=AWAKE,
+    )
+    short = history(breaching_since={"out": NOW - 400}, shortage=Shortage(began=NOW - 10, times=1))
+    decision = decided(observation(signals={"Free": signal(5)}, fleet=fleet(10), history=short), told)
+    assert isinstance(decision, Resize) and decision.on_demand is not None
+    assert decision.target == min(highest, 10 + 20 * percent // 100)
+    assert decision.target - decision.on_demand == 10
+
+
+@pytest.mark.parametrize(
+    ("target", "there", "left"),
+    [
+        ((5, 10), (0, 10), (0, 10)),
+        ((5, 10), (3, 10), (3, 10)),
+        ((2, 13), (2, 10), (2, 10)),
+        ((5, 12), (3, 10), (3, 10)),
+    ],
+)
+def test_a_cancelled_order_takes_from_neither_market_what_is_there(
+    target: tuple[int, int], there: tuple[int, int], left: tuple[int, int]
+) -> None:
+    told = settings(fleet={"max_capacity_units": 30}, policy={"kind": "demand"}, idle=AWAKE)
+    gone = Shortage(began=NOW - 200, times=1, short_since=NOW - 200, undemanded_since=NOW - 100, moved_units=target[0])
+    hosts = tuple(f"task-{number}" for number in range(sum(there)))
+    decision = decided(
+        observation(
+            fleet=of_markets(*target, there, state="RESIZING"),
+            reading=reading(hosts, containers_pending=0, memory_pending_mb=0.0),
+            history=history(resize_sent_at=NOW - 200, shortage=gone),
+        ),
+        told,
+    )
+    assert isinstance(decision, Resize) and decision.on_demand is not None
+    assert decision.because[0].code == Why.DEMAND_GONE
+    assert (decision.on_demand, decision.target - decision.on_demand) == left
+
+
+def test_no_more_is_moved_back_than_the_minimum_lets_go() -> None:
+    told = settings(rules=[{**IN, "adjustment_units": -8}], fleet={"min_capacity_units": 8}, idle=AWAKE)
+    past = history(breaching_since={"in": NOW - 400}, shortage=Shortage(moved_units=6))
+    decision = decided(observation(signals={"Free": signal(90)}, fleet=of_markets(6, 4), history=past), told)
+    assert isinstance(decision, Resize)
+    assert (decision.target, decision.on_demand) == (8, 4)
+
+
+def test_a_minimum_that_spot_does_not_fill_is_given_up_and_asked_for_again(tmp_path: Path) -> None:
+    told = settings(fleet={"min_capacity_units": 5}, idle=AWAKE)
+    cluster = World(told, tmp_path / "journal.jsonl", spot=2)
+    agent = cluster.controller()
+    cluster.run(agent, 7200)
+    targets = [int(call.split()[-1]) for _, call in cluster.acts()]
+    assert targets[:4] == [5, 2, 5, 2]
+    assert set(targets) == {5, 2}
+    waits = [at for at, call in cluster.acts() if call == "resize 2 -> 5"]
+    assert all(later - before > 600 for before, later in pairwise(waits))
+    cluster.spot = 100
+    cluster.run(agent, 7200)
+    assert cluster.target == len(cluster.units) == 5
+
+
+def test_a_cluster_below_its_minimum_still_ends_when_it_is_idle(tmp_path: Path) -> None:
+    told = settings(fleet={"min_capacity_units": 5}, idle={"after_s": 3600, "grace_s": 60})
+    cluster = World(told, tmp_path / "journal.jsonl", spot=2)
+    cluster.run(cluster.controller(), 9000)
+    assert cluster.ended
+
+
+def test_an_answer_that_is_withheld_keeps_no_idle_cluster_alive() -> None:
+    denied = MissingRight(
+        capability=Capability.RESIZE,
+        operation="ModifyInstanceFleet",
+        action="elasticmapreduce:ModifyInstanceFleet",
+        sid="TidemarkResizeTaskCapacity",
+        since=NOW - 10,
+        retry_at=NOW + 300,
+    )
+    seen = observation(
+        fleet=fleet(10, 4),
+        reading=reading(hosts=4, containers_pending=0),
+        missing=(denied,),
+        history=history(
+            shortage=Shortage(short_since=NOW - 9000),
+            unsettled_since=NOW - 9000,
+            idle_since=NOW - 8000,
+            notified_of=NOW - 8000,
+            notified_at=NOW - 1000,
+        ),
+    )
+    found = consider(seen, settings(), GUARDS)
+    assert isinstance(found.decision, Terminate)
+    assert found.withheld is not None and found.withheld.code == Why.RIGHT_MISSING
+
+
+@pytest.mark.parametrize("free", [5.0, 50.0])
+def test_a_maximum_that_was_lowered_holds_however_much_is_asked_for(free: float) -> None:
+    told = settings(fleet={"max_capacity_units": 20}, idle=AWAKE)
+    past = history(breaching_since={"out": NOW - 400})
+    seen = observation(signals={"Free": signal(free)}, fleet=fleet(40), reading=reading(("task-3",), 40), history=past)
+    decision = decided(seen, told)
+    assert isinstance(decision, Resize)
+    assert (decision.current, decision.target) == (40, 20)
+
+
+def test_what_withheld_an_end_is_told_and_not_what_stood_beside_it() -> None:
+    past = history(idle_since=NOW - 8000)
+    seen = observation(history=past)
+    found = consider(seen, settings(), GUARDS)
+    assert isinstance(found.decision, Hold)
+    assert found.withheld is not None and found.withheld.code == Why.NOTICE_RUNNING
