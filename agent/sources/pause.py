@@ -37,7 +37,7 @@ class PauseFile:
             return pause
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, LookupError, TypeError) as error:
+        except (OSError, ValueError, ArithmeticError, LookupError, TypeError, RecursionError) as error:
             return Pause(until=written_at + UNREADABLE_S, why=f"{self._path} cannot be read: {error}")
 
     def write(self, pause: Pause) -> None:

@@ -37,7 +37,17 @@ def test_what_is_written_is_read_by_everybody_and_cleared(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{}", "[]", '{"until": "soon", "why": ""}', '{"until": NaN, "why": ""}', '{"until": 1e999, "why": ""}']
+    "text",
+    [
+        "",
+        "{}",
+        "[]",
+        '{"until": "soon", "why": ""}',
+        '{"until": NaN, "why": ""}',
+        '{"until": 1e999, "why": ""}',
+        '{"until": 1' + "0" * 400 + ', "why": ""}',
+        "[" * 100_000,
+    ],
 )
 def test_what_cannot_be_understood_pauses_for_an_hour_from_when_it_was_written(path: Path, text: str) -> None:
     path.parent.mkdir()
