@@ -185,7 +185,10 @@ class FleetSettings(Model):
         description="`auto`: instance fleets or groups, whichever the cluster has; or one of the two; or `dry_run` of "
         "what the cluster has.",
     )
-    min_capacity_units: Units = Field(0, description="Never below it.")
+    min_capacity_units: Units = Field(
+        0,
+        description="Never below it, but for what the spot market does not fill in time; that is asked for again.",
+    )
     max_capacity_units: Count = Field(
         description="Never above it. There is no default: it is what the bill is capped by."
     )
@@ -250,7 +253,7 @@ class Rule(Model):
     bound: Annotated[float, Field(allow_inf_nan=False)]
     for_s: Annotated[float, Field(ge=0)] = Field(description="How long it must breach without a break.")
     adjustment_units: int | None = Field(None, description="Capacity units to add; negative removes.")
-    adjustment_percent: float | None = Field(
+    adjustment_percent: Annotated[float, Field(allow_inf_nan=False)] | None = Field(
         None, description="Percent of the present target to add; negative removes. At least one unit."
     )
     cooldown_s: Annotated[float, Field(ge=0)] = Field(
@@ -292,7 +295,8 @@ class GuardSettings(Model):
 
     max_hold_s: Seconds = Field(
         1800.0,
-        description="A veto by transfers, by the heap or by shuffle files stands no longer than this without a break.",
+        description="A veto by lost or fresh capacity, transfers, the heap or shuffle files stands no longer than this "
+        "without a break.",
     )
     capacity_lost_hold_s: Annotated[float, Field(ge=0)] = Field(
         300.0, description="Nothing is given back for so long after units were lost that nobody gave back."

@@ -30,6 +30,7 @@ def advance(seen: Observation, settings: Settings) -> History:
         answered = seen.at
     carried = replace(seen, history=before)
     lost_at, arrived_at = vetoes.capacity_changes(carried)
+    changed = replace(seen, history=replace(before, capacity_lost_at=lost_at, capacity_arrived_at=arrived_at))
     history = replace(
         before,
         observed_at=seen.at,
@@ -38,7 +39,7 @@ def advance(seen: Observation, settings: Settings) -> History:
         capacity_arrived_at=arrived_at,
         instances=vetoes.instances(carried),
         nodes_lost=vetoes.nodes_lost(carried),
-        vetoed_since=dict(vetoes.standing(carried, settings)),
+        vetoed_since=dict(vetoes.standing(changed, settings)),
         shuffle_since=work.shuffle_since(carried, settings),
         shortage=shortage.advance(before, carried, settings),
         breaching_since=dict(_breaching(carried, settings.policy)),

@@ -8,6 +8,7 @@ from dataclasses import replace
 from agent.domain.observation import History, MemoryBalance, Observation
 from agent.policy.freshness import blindness
 from agent.policy.load import load, memory_per_unit_mb
+from agent.policy.settling import in_flight
 from agent.settings import Settings
 from agent.settings_policy import DemandSettings
 
@@ -79,14 +80,17 @@ def _share(gone_s: float, constant_s: float) -> float:
 
 
 def _balance(history: History, seen: Observation, settings: Settings) -> MemoryBalance | None:
-    """Pending less available memory, in capacity units, over the present window; None while the fleet moves."""
+    """Pending less available memory, in capacity units, over the present window; None while the fleet moves.
+
+    One that EMR has left beside its target moves no more: it would be waited for in vain.
+    """
     reading, fleet = seen.reading, seen.fleet
-    if reading is None or fleet is None or not fleet.settled or reading.memory_pending_mb is None:
+    if reading is None or fleet is None or reading.memory_pending_mb is None:
         return None
     if blindness(seen, settings.policy.max_signal_age_s) is not None:
         return None
-    sent, unit = history.resize_sent_at, memory_per_unit_mb(reading, fleet)
-    if unit is None or (sent is not None and fleet.at <= sent):
+    unit = memory_per_unit_mb(reading, fleet)
+    if unit is None or in_flight(fleet, history, seen.at, settings.fleet) is not None:
         return None
     value = (reading.memory_pending_mb - reading.memory_available_mb) / unit
     before = history.balance

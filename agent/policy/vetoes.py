@@ -71,22 +71,30 @@ def kept_capacity(observation: Observation, decision: Decision, settings: Settin
     """No scale in right after capacity was lost, or has arrived: the one is a shortage already, the other untried."""
     if not isinstance(decision, Resize) or not takes_away(observation, decision):
         return decision
-    history, bounds, at = observation.history, settings.policy.guards, observation.at
+    limit_s = settings.policy.guards.max_hold_s
+    for reason in _changed_lately(observation, settings):
+        # where spot takes a node every few minutes it would otherwise never end
+        if observation.at - observation.history.vetoed_since.get(reason.code, observation.at) < limit_s:
+            return decision.withheld(reason)
+    return decision
+
+
+def _changed_lately(seen: Observation, settings: Settings) -> Iterator[Reason]:
+    history, bounds, at = seen.history, settings.policy.guards, seen.at
     lost, arrived = history.capacity_lost_at, history.capacity_arrived_at
     if lost is not None and at - lost < bounds.capacity_lost_hold_s:
         text = f"capacity was lost {at - lost:.0f} s ago; nothing is given back for {bounds.capacity_lost_hold_s:g} s"
-        return decision.withheld(Reason(Why.CAPACITY_LOST, text))
+        yield Reason(Why.CAPACITY_LOST, text)
     if arrived is not None and at - arrived < bounds.min_life_s:
         text = f"capacity arrived {at - arrived:.0f} s ago and has {bounds.min_life_s:g} s to be of use"
-        return decision.withheld(Reason(Why.MINIMUM_LIFE, text))
-    return decision
+        yield Reason(Why.MINIMUM_LIFE, text)
 
 
 def standing(seen: Observation, settings: Settings) -> Iterator[tuple[str, float]]:
     """For the history: since when each veto has stood without a break, this turn included."""
-    for code, veto in VETOES.items():
-        if veto(seen, settings) is not None:
-            yield code, seen.history.vetoed_since.get(code, seen.at)
+    vetoed = (code for code, veto in VETOES.items() if veto(seen, settings) is not None)
+    for code in (*vetoed, *(reason.code for reason in _changed_lately(seen, settings))):
+        yield code, seen.history.vetoed_since.get(code, seen.at)
 
 
 def capacity_changes(seen: Observation) -> tuple[float | None, float | None]:

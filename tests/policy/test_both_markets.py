@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,7 @@ from typing import Any
 import pytest
 
 from agent.domain.decisions import Decision, Hold, Resize, Terminate
+from agent.domain.fleets import FleetNode
 from agent.domain.observation import Observation, Shortage
 from agent.domain.rights import Capability, MissingRight
 from agent.policy.consider import consider
@@ -152,3 +155,49 @@ def test_what_withheld_an_end_is_told_and_not_what_stood_beside_it() -> None:
     found = consider(seen, settings(), GUARDS)
     assert isinstance(found.decision, Hold)
     assert found.withheld is not None and found.withheld.code == Why.NOTICE_RUNNING
+
+
+def turns(seen: Observation, told: Settings, times: int, look: Callable[[Observation], Observation]) -> list[Decision]:
+    """Ten seconds apart, every view as fresh as its turn; nothing that is decided is carried out."""
+    found, past = [], seen.history
+    for number in range(times):
+        at = NOW + 10 * number
+        assert seen.fleet is not None and seen.cluster is not None and seen.reading is not None
+        now = replace(
+            seen,
+            at=at,
+            history=past,
+            fleet=replace(seen.fleet, at=at),
+            cluster=replace(seen.cluster, at=at),
+            reading=replace(seen.reading, at=at),
+            signals={name: replace(one, at=at) for name, one in seen.signals.items()},
+        )
+        considered = consider(look(now), told, GUARDS)
+        past = considered.observation.history
+        found.append(considered.decision)
+    return found
+
+
+def test_spot_that_takes_a_node_every_few_minutes_holds_the_cluster_for_no_longer_than_a_veto() -> None:
+    def losing(seen: Observation) -> Observation:
+        """The first of ten is another one every 250 s; EMR has replaced it by the next view."""
+        first = int((seen.at - NOW) // 250)
+        ids = [f"i-0-{first}", *(f"i-{number}" for number in range(1, 10))]
+        nodes = tuple(FleetNode(hosts=(f"task-{n}",), units=1, id=id) for n, id in enumerate(ids))
+        return replace(seen, fleet=fleet(10, at=seen.at, nodes=nodes))
+
+    told = settings(rules=[{**IN, "for_s": 300}], idle=AWAKE)
+    found = turns(observation(signals={"Free": signal(90)}), told, 250, losing)
+    acted = [10 * number for number, decision in enumerate(found) if isinstance(decision, Resize)]
+    assert acted[0] == 250 + 1800
+
+
+@pytest.mark.parametrize("kind", ["dataproc", "demand"])
+def test_a_fleet_that_emr_has_left_beside_its_target_is_scaled_on(kind: str) -> None:
+    """After an hour of draining EMR is done, met or not."""
+    full = reading(hosts=8, memory_pending_mb=50_000.0, memory_available_mb=0.0, containers_pending=20)
+    seen = observation(fleet=fleet(5, 8), reading=full, history=history(unsettled_since=NOW - 3600 + 100))
+    found = turns(seen, settings(policy={"kind": kind}, idle=AWAKE), 40, lambda now: now)
+    assert not any(isinstance(decision, Resize) for decision in found[:10])
+    grown = [decision for decision in found if isinstance(decision, Resize)]
+    assert grown and all(decision.scales_out for decision in grown)
