@@ -217,11 +217,17 @@ complain() {
 }
 
 open_log() {
-  mkdir -p "$LOGS"
+  # /var/log may be a link to a folder of a volume that EMR has not made yet
+  mkdir -p "$(readlink -m "$LOGS")"
+  # The agent's user may put files and links of its own here: root writes to none of them and moves nothing into them.
   if [[ -f $LOG ]] && (($(stat -c %s "$LOG") > 1048576)); then
-    mv -f "$LOG" "$LOG.1"
+    rm -rf "$LOG.1"
+    mv -fT "$LOG" "$LOG.1"
   fi
-  [[ ! -L $LOG ]] || rm -f "$LOG"
+  if [[ -L $LOG || ! -f $LOG || ! -O $LOG ]]; then
+    rm -rf "$LOG"
+    (set -C && : >"$LOG")
+  fi
   # a copy of every line, in order, and no process that could outlive this one
   exec 3>>"$LOG"
   say() {
@@ -535,10 +541,20 @@ place_files() { # place_files RELEASE-FOLDER
     environment >"$WORK/agent.env"
     place "$WORK/agent.env" "$ETC/agent.env" 0640
   }
-  mkdir -p "$LOG_PUSHER" "$SHUTDOWN"
+  mkdir -p "$LOG_PUSHER"
+  make_as_above "$SHUTDOWN"
   place "$1/share/logpusher.config" "$LOG_PUSHER/tidemark.config" 0644
   place "$1/share/shutdown-action.sh" "$SHUTDOWN/tidemark.sh" 0755
   place "$1/share/config.example.toml" "$ETC/config.example.toml" 0644
+}
+
+# A folder that is missing becomes that of the owner of the folder above it: bootstrap actions of others, which run as
+# hadoop, put files there too, and would fail the launch if it were root's.
+make_as_above() { # make_as_above FOLDER
+  [[ -n $1 && ! -d $1 ]] || return 0
+  make_as_above "${1%/*}"
+  mkdir "$1"
+  ((EUID != 0)) || chown --reference="${1%/*}/" "$1"
 }
 
 # Directives that 219 does not know would leave the unit without the protection they stand for.

@@ -285,3 +285,59 @@ def test_the_user_of_bootstrap_actions_becomes_root_with_sudo(primary: Node, s3:
     said = good(primary.run([*as_hadoop, "--set", 'cluster.name=a "b" $c'], None))
     assert_good(primary, on_s3, said)
     assert tomllib.loads(primary.text("etc/tidemark/config.toml"))["cluster"] == {"name": 'a "b" $c'}
+
+
+def test_a_folder_for_logs_that_emr_makes_later_is_made(primary: Node, s3: S3, on_s3: Published) -> None:
+    primary.env = s3.env
+    (primary.root / "var/log").rmdir()
+    (primary.root / "var/log").symlink_to("../mnt/var/log")
+    assert_good(primary, on_s3, good(primary.install(on_s3.script)))
+    assert f"installed {on_s3.release}" in primary.text("mnt/var/log/tidemark/install.log")
+
+
+def test_root_follows_no_link_in_the_agents_log_folder(primary: Node, s3: S3, on_s3: Published) -> None:
+    primary.env = s3.env
+    logs, other = primary.root / "var/log/tidemark", primary.root / "var/other"
+    logs.mkdir(parents=True)
+    other.mkdir()
+    (other / "file").write_text("as it was", encoding="utf-8")
+    (logs / "install.log").symlink_to("../../other/file")
+    good(primary.install(on_s3.script))
+    assert f"installed {on_s3.release}" in primary.text("var/log/tidemark/install.log")
+    with (logs / "install.log").open("a", encoding="utf-8") as file:
+        file.write("x" * 1_100_000)
+    (logs / "install.log.1").symlink_to("../../other")
+    good(primary.install(on_s3.script))
+    assert [path.name for path in other.iterdir()] == ["file"]
+    assert (other / "file").read_text("utf-8") == "as it was"
+    assert (logs / "install.log.1").stat().st_size > 1_100_000
+
+
+def test_the_folder_of_shutdown_actions_is_whose_the_one_above_is(primary: Node, s3: S3, on_s3: Published) -> None:
+    """Others write to it from bootstrap actions of theirs, as hadoop."""
+    if os.geteuid() != 0:
+        pytest.skip("giving a folder to another user takes root")
+    primary.env = s3.env
+    public = primary.root / "mnt/var/lib/instance-controller/public"
+    public.mkdir(parents=True)
+    os.chown(public, 498, 498)
+    good(primary.install(on_s3.script))
+    made = (public / "shutdown-actions").stat()
+    assert (made.st_uid, made.st_gid) == (498, 498)
+
+
+def test_the_shutdown_action_writes_through_no_link(primary: Node) -> None:
+    if primary.kind is not Kind.NAMESPACES:
+        pytest.skip(f"the script knows only the paths of a node: {primary.kind}")
+    logs = primary.root / "var/log/tidemark"
+    logs.mkdir(parents=True)
+    (primary.root / "var/other").write_text("as it was", encoding="utf-8")
+    (logs / "journal-at-the-end.log").symlink_to("../../other")
+    stand_in = primary.root / "tools/bin/journalctl"
+    stand_in.write_text("#!/bin/sh\necho said\n", encoding="utf-8")
+    stand_in.chmod(0o755)
+    script = (releases.ROOT / "bootstrap/share/shutdown-action.sh").read_text(encoding="utf-8")
+    good(primary.run(["bash", "-s"], script))
+    assert primary.text("var/other") == "as it was"
+    assert [path.name for path in logs.iterdir()] == ["journal-at-the-end.log"]
+    assert primary.text("var/log/tidemark/journal-at-the-end.log") == "said\n"
