@@ -16,11 +16,15 @@ from agent.doctor.ground import Ground, clients
 from agent.domain.faults import Fault
 from agent.settings import Settings
 
+UNUSABLE = "the AWS configuration cannot be used: look at AWS_PROFILE and ~/.aws, on a node neither is needed"
 NO_REGION = "neither the settings (aws.region), nor this node, nor the AWS configuration tell the Region"
 
 
 def checks(ground: Ground, settings: Settings, clock: Callable[[], float]) -> tuple[Check, ...]:
-    made = clients(settings, ground.identity)
+    try:
+        made = clients(settings, ground.identity)
+    except AWS_ERRORS as error:
+        return (Check("credentials", partial(fail, str(error), UNUSABLE)),)
     if made.region is None:
         return (Check("region", lambda: fail(NO_REGION, "set aws.region")),)
     cluster_id = ground.cluster_id

@@ -157,3 +157,15 @@ def test_where_nothing_answers_every_check_still_has_its_finding(tmp_path: Path)
     assert found["cluster"]["status"] == found["resource manager"]["status"] == "fail"
     assert found["right elasticmapreduce:ListSteps"]["status"] == "warn"
     assert not [check for check in found.values() if "the check itself failed" in check["advice"]]
+
+
+def test_an_aws_profile_that_does_not_exist_is_a_finding(tmp_path: Path) -> None:
+    (tmp_path / "any.toml").write_text("[fleet]\nmax_capacity_units = 4\n")
+    command = [sys.executable, "-m", "agent", "doctor", "--json", "--config", str(tmp_path / "any.toml")]
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=120, check=False, env={**os.environ, "AWS_PROFILE": "nobody"}
+    )
+    assert done.returncode == 1
+    found = {check["check"]: check for check in json.loads(done.stdout)["checks"]}
+    assert (found["credentials"]["status"], "nobody" in found["credentials"]["seen"]) == ("fail", True), done.stderr
+    assert "AWS_PROFILE" in found["credentials"]["advice"]
