@@ -166,6 +166,7 @@ def node(instance: Mapping[str, Any], units: int) -> FleetNode:
         units=units,
         id=instance.get("Ec2InstanceId", ""),
         group=instance.get("InstanceGroupId", ""),
+        on_demand=None if "Market" not in instance else instance["Market"] == "ON_DEMAND",
         running=instance["Status"]["State"] == "RUNNING",
     )
 

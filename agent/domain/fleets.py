@@ -31,6 +31,8 @@ class FleetNode:
     """EC2's instance id; empty while EC2 has given none, and where nobody asked."""
     group: str = ""
     """The id of its instance group; empty in a fleet."""
+    on_demand: bool | None = None
+    """Its market; None where nobody told."""
     running: bool = True
     """Whether EMR says that it is up; False while it is on its way."""
 

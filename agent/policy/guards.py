@@ -255,7 +255,7 @@ GUARDS: tuple[Guard, ...] = (
     money.affordable,  # after all that may still lower a target or move it to the dearer market
     limits.within,  # last of those that change a target: nothing after it may move it out again
     placement.placed,  # again, for the target as it has become since
-    shortage.moved_back_first,  # the dearer units go first, no more of them than go at all; changes no target
+    work.moved_back_first,  # the dearer units go first, no more of them than go at all; changes no target
     unprotected,  # ends from here on; protection is somebody's explicit will, so it is named first
     evidently_idle,  # every probe, judged again now
     nothing_in_flight,  # what is under way in EMR ends before the cluster does

@@ -61,15 +61,6 @@ def not_remembered(observation: Observation, decision: Decision, settings: Setti
     return replace(limited, on_demand=fleet.target_on_demand + share)
 
 
-def moved_back_first(observation: Observation, decision: Decision, _: Settings) -> Decision:
-    """Guard: what is given back is first what a shortage had moved to on-demand capacity. The target stays."""
-    fleet, moved = observation.fleet, observation.history.shortage.moved_units
-    if not isinstance(decision, Resize) or decision.scales_out or decision.on_demand is not None or fleet is None:
-        return decision
-    units = min(moved, decision.current - decision.target, fleet.target_on_demand)
-    return replace(decision, on_demand=fleet.target_on_demand - units) if units > 0 else decision
-
-
 def takes_away(observation: Observation, decision: Decision) -> bool:
     """Whether capacity that is there would go. A lower target that is still above it only ends an order."""
     if not isinstance(decision, Resize) or decision.scales_out:

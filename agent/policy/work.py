@@ -1,13 +1,13 @@
 """Guard: never below what running work holds.
 
 EMR alone chooses which nodes of a fleet leave. It drains them, and idle ones can go first as long as at least as
-many units stay as nodes with work have.
+many units stay as nodes with work have. Each market has a target of its own, so that holds for each of the two.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from agent.domain.decisions import Decision, Reason, Resize
@@ -41,6 +41,14 @@ class Held:
     """Capacity units that have to stay, each counted once, under the strongest of its causes."""
 
     units: Mapping[Holds, int]
+    on_demand: int = 0
+    spot: int = 0
+    """Of each market. What is of an unknown one counts in both."""
+
+    @property
+    def strongest(self) -> Holds:
+        """The strongest cause that there is; there is one."""
+        return next(cause for cause, units in self.units.items() if units)
 
     @property
     def total(self) -> int:
@@ -67,9 +75,47 @@ def kept(observation: Observation, decision: Decision, settings: Settings) -> De
     if isinstance(held, str):
         return decision.withheld(Reason(Why.WORK_UNKNOWN, held))
     if held.total <= decision.target:
-        return decision
+        return _kept_of_each_market(observation, decision, held, settings)
     text = f"{held.total} units are held, more than {decision.target}: {held}"
     return decision.limited_to(held.total, Reason(CODES[held.beyond(decision.target)], text))
+
+
+def _kept_of_each_market(observation: Observation, decision: Resize, held: Held, settings: Settings) -> Decision:
+    """What goes is first what was moved to on-demand capacity, then of the market that is bought on."""
+    fleet = observation.fleet
+    if (
+        fleet is None
+        or fleet.groups
+        or decision.on_demand is not None
+        or 0 in (fleet.target_on_demand, fleet.target_spot)
+    ):
+        return decision
+    free = (fleet.target_on_demand - held.on_demand) if settings.fleet.on_demand else (fleet.target_spot - held.spot)
+    lowest = decision.current - max(0, free) - _moved_and_free(observation, fleet, held)
+    if lowest <= decision.target or not held.total:
+        return decision
+    text = (
+        f"{held.on_demand} units on demand and {held.spot} on the spot market are held: {held}; "
+        f"of {fleet.target_on_demand} and {fleet.target_spot} no more can go than to {lowest}"
+    )
+    return decision.limited_to(lowest, Reason(CODES[held.strongest], text))
+
+
+def moved_back_first(observation: Observation, decision: Decision, settings: Settings) -> Decision:
+    """Guard: what is given back is first what a shortage had moved to on-demand capacity, but for what is held. The
+    target stays."""
+    fleet = observation.fleet
+    if not isinstance(decision, Resize) or decision.scales_out or decision.on_demand is not None or fleet is None:
+        return decision
+    held = held_units(observation, settings)
+    if isinstance(held, str):
+        return decision
+    units = min(decision.current - decision.target, _moved_and_free(observation, fleet, held))
+    return replace(decision, on_demand=fleet.target_on_demand - units) if units > 0 else decision
+
+
+def _moved_and_free(observation: Observation, fleet: Fleet, held: Held) -> int:
+    return max(0, min(observation.history.shortage.moved_units, fleet.target_on_demand - held.on_demand))
 
 
 def held_units(observation: Observation, settings: Settings) -> Held | str:
@@ -111,12 +157,15 @@ def _held(observation: Observation, fleet: Fleet, reading: ClusterReading, setti
     members = fleet.nodes or ()
     units = dict.fromkeys(Holds, 0)
     # what is provisioned and was not listed may be full of work
-    units[Holds.WORK] = max(0, fleet.provisioned - sum(member.units for member in members))
+    unlisted = max(0, fleet.provisioned - sum(member.units for member in members))
+    units[Holds.WORK] = on_demand = spot = unlisted
     for member in members:
         cause = _cause(member, by_host, masters, shuffle)
         if cause is not None:
             units[cause] += member.units
-    return Held(units)
+            on_demand += 0 if member.on_demand is False else member.units
+            spot += 0 if member.on_demand else member.units
+    return Held(units, min(on_demand, fleet.provisioned_on_demand), min(spot, fleet.provisioned_spot))
 
 
 def _cause(

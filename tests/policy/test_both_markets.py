@@ -16,6 +16,7 @@ from agent.domain.observation import Observation, Shortage
 from agent.domain.rights import Capability, MissingRight
 from agent.policy.consider import consider
 from agent.policy.guards import GUARDS
+from agent.policy.money import markets
 from agent.policy.reasons import Why
 from agent.settings import Settings
 from tests.fakes.world import World
@@ -201,3 +202,43 @@ def test_a_fleet_that_emr_has_left_beside_its_target_is_scaled_on(kind: str) -> 
     assert not any(isinstance(decision, Resize) for decision in found[:10])
     grown = [decision for decision in found if isinstance(decision, Resize)]
     assert grown and all(decision.scales_out for decision in grown)
+
+
+def mixed(on_demand: int, spot: int, *, told: bool = True) -> Any:
+    """The first nodes are those on demand."""
+    nodes = tuple(
+        FleetNode(hosts=(f"task-{number}",), units=1, on_demand=number < on_demand if told else None)
+        for number in range(on_demand + spot)
+    )
+    return of_markets(on_demand, spot, nodes=nodes)
+
+
+@pytest.mark.parametrize(
+    ("busy", "told", "moved", "left"),
+    [
+        # what is on demand was there before: all that goes is spot
+        ((5, 6, 7, 8, 9), True, 0, None),
+        ((5, 6, 7, 8, 9), False, 0, None),
+        ((5, 6), True, 0, (5, 2)),
+        ((0, 1, 2, 3, 4), True, 0, (5, 0)),
+        # what was moved goes first
+        ((5, 6, 7, 8, 9), True, 5, (0, 5)),
+        ((0, 1, 2, 3, 4), True, 5, (5, 0)),
+        ((0, 1), True, 3, (2, 3)),
+        ((0, 1, 5, 6, 7), True, 4, (2, 3)),
+        ((), False, 0, (5, 0)),
+    ],
+)
+def test_each_market_keeps_the_nodes_that_hold_work(
+    busy: tuple[int, ...], told: bool, moved: int, left: tuple[int, int] | None
+) -> None:
+    asked = settings(rules=[{**IN, "adjustment_units": -5}], idle=AWAKE)
+    fleet = mixed(5, 5, told=told)
+    past = history(breaching_since={"in": NOW - 400}, shortage=Shortage(moved_units=moved))
+    held = reading(tuple(f"task-{number}" for number in busy))
+    decision = decided(observation(signals={"Free": signal(90)}, fleet=fleet, reading=held, history=past), asked)
+    if left is None:
+        assert isinstance(decision, Hold) and decision.because[-1].code == Why.RUNNING_WORK
+    else:
+        assert isinstance(decision, Resize)
+        assert markets(decision, fleet, asked) == left
