@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import tempfile
 from pathlib import Path
 
 from agent.domain.observation import Pause
@@ -43,10 +44,16 @@ class PauseFile:
     def write(self, pause: Pause) -> None:
         """Replace the pause, whole or not at all. Raises OSError."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = self._path.with_name(f".{self._path.name}.{os.getpid()}")
-        fresh.write_text(json.dumps({"until": pause.until, "why": pause.why}) + "\n", encoding="utf-8")
-        fresh.chmod(0o644)  # whoever pauses is often root, and the agent is not
-        fresh.replace(self._path)
+        # whoever pauses is often root and the folder the agent's: nothing is written through a link of its user
+        handle, name = tempfile.mkstemp(dir=self._path.parent, prefix=f".{self._path.name}.")
+        fresh = Path(name)
+        try:
+            with open(handle, "w", encoding="utf-8") as file:  # noqa: PTH123 (the handle is open already)
+                file.write(json.dumps({"until": pause.until, "why": pause.why}) + "\n")
+                os.fchmod(file.fileno(), 0o644)
+            fresh.replace(self._path)
+        finally:
+            fresh.unlink(missing_ok=True)
 
     def clear(self) -> bool:
         """Remove it; returns whether there was one. Raises OSError."""

@@ -90,3 +90,14 @@ def test_what_is_no_duration_is_wrong_use(tmp_path: Path, path: Path, duration: 
     refused = CliRunner().invoke(main, ["pause", duration, "--config", str(config)])
     assert refused.exit_code == 2
     assert not path.exists()
+
+
+def test_root_writes_through_no_link_of_the_agents_user(path: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.write_text("as it was", encoding="utf-8")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.symlink_to(other)
+    path.with_name(f".{path.name}.{os.getpid()}").symlink_to(other)
+    PauseFile(path, lambda: 0.0).write(Pause(until=1.0, why="a"))
+    assert other.read_text("utf-8") == "as it was"
+    assert not path.is_symlink()
