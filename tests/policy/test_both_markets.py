@@ -9,16 +9,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from agent.domain.decisions import Decision, Hold, Resize, Terminate
 from agent.domain.fleets import FleetNode
 from agent.domain.observation import Observation, Shortage
+from agent.domain.prices import UnitPrices
 from agent.domain.rights import Capability, MissingRight
 from agent.policy.consider import consider
 from agent.policy.guards import GUARDS
 from agent.policy.money import markets
 from agent.policy.reasons import Why
 from agent.settings import Settings
+from agent.settings_policy import SHORTAGE
 from tests.fakes.world import World
 from tests.policy.build import IN, NOW, OUT, fleet, history, observation, reading, settings, signal
 
@@ -242,3 +246,62 @@ def test_each_market_keeps_the_nodes_that_hold_work(
     else:
         assert isinstance(decision, Resize)
         assert markets(decision, fleet, asked) == left
+
+
+UNITS = st.integers(0, 12)
+
+
+@given(
+    targets=st.tuples(UNITS, UNITS),
+    missing=st.tuples(UNITS, UNITS),
+    step=st.integers(1, 30),
+    percent=st.sampled_from([0, 30, 50, 100]),
+    limits=st.tuples(UNITS, st.integers(0, 30)),
+    cap=st.none() | st.floats(0.5, 40),
+    remembered=st.booleans(),
+    short_s=st.sampled_from([0.0, 100.0, 700.0]),
+)
+def test_growth_and_answers_to_a_shortage_take_from_neither_market_what_is_there(
+    targets: tuple[int, int],
+    missing: tuple[int, int],
+    step: int,
+    percent: int,
+    limits: tuple[int, int],
+    cap: float | None,
+    remembered: bool,
+    short_s: float,
+) -> None:
+    told = settings(
+        rules=[{**OUT, "for_s": 0, "adjustment_units": step}, IN],
+        fleet={
+            "min_capacity_units": limits[0],
+            "max_capacity_units": limits[0] + limits[1] + 1,
+            **({} if cap is None else {"max_usd_per_hour": cap}),
+        },
+        policy={"shortage": {"on_demand_percent": percent}},
+        idle=AWAKE,
+    )
+    there = (max(0, targets[0] - missing[0]), max(0, targets[1] - missing[1]))
+    now = of_markets(*targets, there)
+    past = Shortage(
+        began=NOW - 10 if remembered else None, times=int(remembered), short_since=NOW - short_s, moved_units=targets[0]
+    )
+    seen = observation(
+        signals={"Free": signal(5)},
+        fleet=now,
+        reading=reading(hosts=sum(there), containers_pending=9, memory_pending_mb=9000.0),
+        prices=UnitPrices(at=NOW, spot=0.4, on_demand=1.0),
+        history=history(breaching_since={"out": NOW - 400}, unsettled_since=NOW - short_s, shortage=past),
+    )
+    decision = decided(seen, told)
+    if not isinstance(decision, Resize) or decision.because[0].code == Why.ABOVE_MAXIMUM:
+        return
+    after = markets(decision, now, told)
+    assert sum(after) == decision.target
+    if decision.scales_out:
+        assert after[0] >= targets[0] and after[1] >= targets[1]
+        assert decision.target <= told.fleet.max_capacity_units
+        assert cap is None or after[0] * 1.0 + after[1] * 0.4 <= cap + 1e-6
+    else:
+        assert decision.rule == SHORTAGE
+        assert after[0] >= there[0] and after[1] >= there[1]
