@@ -189,8 +189,8 @@ work() {
   COMPLAINTS=0
   trap 'failed $? "$BASH_COMMAND" "${FUNCNAME[0]:-}"' ERR
   trap 'failed 124 "$BASH_COMMAND" "the time limit"' TERM
-  open_log
   take_lock
+  open_log
   case $MODE in
     install) install_release ;;
     rollback) rollback ;;
@@ -216,6 +216,13 @@ complain() {
   say "warning: $*"
 }
 
+# A second run waits for the first, and then finds everything done.
+take_lock() {
+  mkdir -p "$ROOT/run"
+  exec 9>"$ROOT/run/tidemark-install.lock"
+  flock -w 60 9 || die "another installation is still running"
+}
+
 open_log() {
   # /var/log may be a link to a folder of a volume that EMR has not made yet
   mkdir -p "$(readlink -m "$LOGS")"
@@ -237,13 +244,6 @@ open_log() {
     printf '%s %s\n' "$now" "$*" >&3
   }
   say "$MODE of ${TIDEMARK_VERSION:-an unpublished version}"
-}
-
-# A second run waits for the first, and then finds everything done.
-take_lock() {
-  mkdir -p "$ROOT/run"
-  exec 9>"$ROOT/run/tidemark-install.lock"
-  flock -w 60 9 || die "another installation is still running"
 }
 
 # --- install ------------------------------------------------------------------------------------------------------
@@ -673,6 +673,8 @@ remove() {
   if [[ -x $OPT/current/bin/tidemark ]]; then
     timeout 30 "$OPT/current/bin/tidemark" spark-conf remove --root "${ROOT:-/}" >&3 2>&1 \
       || complain "the sink could not be taken out of Spark's metrics.properties"
+  elif grep -qs '^# >>> tidemark' "$ROOT/etc/spark/conf/metrics.properties"; then
+    complain "no release is left to take the sink out of Spark's metrics.properties: delete its lines there by hand"
   fi
   for unit in "${UNITS[@]}"; do
     rm -f "$UNIT_FOLDER/$unit" "$UNIT_FOLDER"/*.wants/"$unit"

@@ -341,3 +341,14 @@ def test_the_shutdown_action_writes_through_no_link(primary: Node) -> None:
     assert primary.text("var/other") == "as it was"
     assert [path.name for path in logs.iterdir()] == ["journal-at-the-end.log"]
     assert primary.text("var/log/tidemark/journal-at-the-end.log") == "said\n"
+
+
+def test_a_sink_that_no_release_is_left_to_remove_is_said(primary: Node) -> None:
+    conf = primary.root / "etc/spark/conf"
+    conf.mkdir(parents=True)
+    (conf / "metrics.properties").write_text("# >>> tidemark\n# <<< tidemark\n", encoding="utf-8")
+    done = primary.install(releases.SCRIPT.read_text(encoding="utf-8"), "--remove", "--strict")
+    assert done.returncode == 1
+    assert "by hand" in done.stdout
+    (conf / "metrics.properties").write_text("", encoding="utf-8")
+    good(primary.install(releases.SCRIPT.read_text(encoding="utf-8"), "--remove", "--strict"))
