@@ -65,7 +65,14 @@ def takes_away(observation: Observation, decision: Decision) -> bool:
     """Whether capacity that is there would go. A lower target that is still above it only ends an order."""
     if not isinstance(decision, Resize) or decision.scales_out:
         return False
-    return observation.fleet is None or decision.target < observation.fleet.provisioned
+    fleet = observation.fleet
+    if fleet is None or decision.target < fleet.provisioned:
+        return True
+    if decision.rule == SHORTAGE or fleet.groups or 0 in (fleet.target_on_demand, fleet.target_spot):
+        return False
+    # what is still to come on the one market does not make up for what is there on the other
+    to_come = (fleet.target_on_demand - fleet.provisioned_on_demand, fleet.target_spot - fleet.provisioned_spot)
+    return decision.current - decision.target > min(to_come)
 
 
 def still_useful(observation: Observation, fleet: Fleet, settings: Settings) -> int:

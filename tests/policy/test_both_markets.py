@@ -305,3 +305,15 @@ def test_growth_and_answers_to_a_shortage_take_from_neither_market_what_is_there
     else:
         assert decision.rule == SHORTAGE
         assert after[0] >= there[0] and after[1] >= there[1]
+
+
+def test_what_is_to_come_on_demand_does_not_make_up_for_busy_spot_nodes() -> None:
+    asked = settings(rules=[IN], fleet={"resize_timeout_minutes": 60}, idle=AWAKE)
+    seen = observation(
+        signals={"Free": signal(90)},
+        fleet=of_markets(3, 7, (0, 7)),
+        reading=reading(tuple(f"task-{number}" for number in range(7)), hosts=7),
+        history=history(breaching_since={"in": NOW - 400}, unsettled_since=NOW - 4000),
+    )
+    decision = decided(seen, asked)
+    assert isinstance(decision, Hold) and decision.because[-1].code == Why.RUNNING_WORK
