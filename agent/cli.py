@@ -312,9 +312,9 @@ def doctor(path: Path | None, offline: bool, as_json: bool, root: Path) -> None:
     else:
         from rich.console import Console
 
-        from agent.doctor.report import summary, table
+        from agent.doctor.report import WIDTH, summary, table
 
-        console = Console(highlight=False)
+        console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
         console.print(table(findings))
         console.print(summary(findings))
     sys.exit(1 if failed(findings) else 0)

@@ -15,15 +15,23 @@ from agent.doctor.findings import Named, Status, failed
 STYLES = {Status.OK: "green", Status.WARN: "yellow", Status.FAIL: "bold red", Status.SKIP: "dim"}
 
 
+WIDTH = 120
+"""Where there is no terminal, as in a step's output."""
+NAME_WIDTH = 48
+
+
 def table(findings: Sequence[Named]) -> Table:
+    """What to do stands under what was seen, so that both are read on a narrow terminal too."""
     made = Table(box=SIMPLE_HEAD, pad_edge=False)
-    made.add_column("check", no_wrap=True)
     made.add_column("")
-    made.add_column("seen", ratio=1)
-    made.add_column("what to do", ratio=1)
+    made.add_column("check", max_width=NAME_WIDTH, overflow="fold")
+    made.add_column("seen, and what to do", ratio=1)
     for named in findings:
         found = named.finding
-        made.add_row(named.name, Text(found.status, STYLES[found.status]), Text(found.seen), Text(found.advice))
+        seen = Text(found.seen)
+        if found.advice:
+            seen.append(f"\n→ {found.advice}", STYLES[found.status])
+        made.add_row(Text(found.status, STYLES[found.status]), Text(named.name), seen)
     return made
 
 

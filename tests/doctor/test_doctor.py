@@ -133,7 +133,7 @@ def test_the_table_says_the_same_for_people(running: RunningAgent) -> None:
     command = [sys.executable, "-m", "agent", "doctor", "--config", str(running.folder / "tidemark.toml")]
     done = subprocess.run(
         command, capture_output=True, text=True, timeout=120, check=False,
-        env={**os.environ, **CREDENTIALS, "COLUMNS": "200"},
+        env={**os.environ, **CREDENTIALS},
     )  # fmt: skip
     assert done.returncode == 0, done.stdout
     assert "right elasticmapreduce:ModifyInstanceFleet" in done.stdout
