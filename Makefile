@@ -6,6 +6,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
 BIN := .venv/bin
 READY := .venv/ready
 SPARK4 := .cache/spark4
+SIDE_BY_SIDE := -n 3 --dist loadfile --no-loadscope-reorder
 TEST_OPTIONS :=
 
 help: ## show this help
@@ -17,11 +18,14 @@ demo: $(READY) ## watch the whole loop on this machine with a real Spark, 2 to 3
 demo-yarn: $(READY) ## the same on real Hadoop daemons (needs Maven; 3 to 4 minutes)
 	@$(BIN)/tidemark demo --cluster yarn
 
-test: $(READY) ## run the tests, real Spark and (if Maven is there) real Hadoop included, about 8 minutes
-	@$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder $(TEST_OPTIONS)
+test: $(READY) ## run the tests, real Spark and (if Maven is there) real Hadoop included
+	@$(BIN)/pytest -m "not node" $(SIDE_BY_SIDE) $(TEST_OPTIONS)
+
+test-node: $(READY) ## run the installer on nodes of every kind, as they would be on EMR
+	@$(BIN)/pytest tests/bootstrap -m node $(SIDE_BY_SIDE) $(TEST_OPTIONS)
 
 test-spark4: $(READY) $(SPARK4)/ready ## run the real-Spark tests on Spark 4
-	@$(BIN)/pytest tests -m spark --spark-home=$(SPARK4)/pyspark
+	@$(BIN)/pytest tests -m spark $(SIDE_BY_SIDE) --spark-home=$(SPARK4)/pyspark
 
 check: $(READY) ## formatting, lint, types, import contracts
 	@$(BIN)/ruff format --check .
@@ -66,4 +70,4 @@ $(SPARK4)/ready: requirements/spark4.txt $(READY)
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes --target $(SPARK4) -r requirements/spark4.txt
 	@touch $@
 
-.PHONY: help demo demo-yarn test test-spark4 check fmt bench lock clean
+.PHONY: help demo demo-yarn test test-node test-spark4 check fmt bench lock clean

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import subprocess
 import sys
@@ -13,7 +14,15 @@ FOLDER = ROOT / ".cache" / "awscli"
 
 
 def installed() -> Path:
-    """The environment's folder, made from the locked versions when it is not there or is of another lock."""
+    """The environment's folder, made from the locked versions when it is not there or is of another lock. Of several
+    processes one makes it and the others wait."""
+    FOLDER.parent.mkdir(exist_ok=True)
+    with (FOLDER.parent / "awscli.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return _installed()
+
+
+def _installed() -> Path:
     lock = hashlib.sha256(LOCK.read_bytes()).hexdigest()
     ready = FOLDER / "ready"
     if not ready.exists() or ready.read_text(encoding="utf-8") != lock:

@@ -16,6 +16,8 @@ from tests.bootstrap.node import Kind, Node, host_python
 from tests.bootstrap.outcome import assert_good, good
 from tests.bootstrap.releases import Published
 
+pytestmark = pytest.mark.node
+
 SETTINGS = b'[cluster]\nname = "nightly"\n[fleet]\nmax_capacity_units = 40\n'
 NOT_OURS = (
     "emr/",

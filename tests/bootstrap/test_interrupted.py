@@ -10,6 +10,8 @@ from tests.bootstrap.node import Kind, Node
 from tests.bootstrap.outcome import assert_good, good
 from tests.bootstrap.releases import Published
 
+pytestmark = pytest.mark.node
+
 CHANGING = {
     *("tar", "mv", "ln", "cp", "rm", "mkdir", "mktemp", "chown", "chmod", "useradd", "groupadd", "userdel", "groupdel"),
     "systemctl",

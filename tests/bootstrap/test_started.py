@@ -22,6 +22,8 @@ LIMIT_S = 120.0
 
 CONFINED = """
 import ctypes, os, sys
+
+pytestmark = pytest.mark.node
 libc = ctypes.CDLL(None)
 refused = libc.prctl(65, 1, 0, 0, 0)  # PR_SET_MDWE of Linux 6.3: what MemoryDenyWriteExecute= stands for
 print("memory that is written and executed:", "allowed here" if refused else "denied", file=sys.stderr)

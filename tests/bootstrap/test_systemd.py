@@ -17,6 +17,8 @@ from tests.bootstrap.outcome import good
 from tests.bootstrap.releases import Published
 from tests.bootstrap.test_started import free_port
 
+pytestmark = pytest.mark.node
+
 UNITS = Path(__file__).parent.parent.parent / "bootstrap" / "units"
 LIMIT_S = 120.0
 

@@ -11,7 +11,7 @@ from typing import Any
 import psutil
 import requests
 
-from agent.domain.readings import Reading
+from agent.domain.readings import ExecutorRemoval, Reading
 from agent.sandbox.hadoop import views
 from agent.sandbox.hadoop.cluster import HadoopCluster, Node
 from agent.settings import RestSettings
@@ -59,6 +59,11 @@ def removals_of(cluster: HadoopCluster) -> Poller:
     return Poller(SparkPoll(yarn_of(cluster).once))
 
 
+def removed(told: Poller) -> set[str]:
+    """The executors of which that poller has told so far that they were removed."""
+    return {each.executor for each in told.readings if isinstance(each, ExecutorRemoval)}
+
+
 def metrics(cluster: HadoopCluster) -> dict[str, Any]:
     answer = requests.get(f"{cluster.resource_manager_url}/ws/v1/cluster/metrics", timeout=30)
     found: dict[str, Any] = answer.json()["clusterMetrics"]
@@ -100,7 +105,11 @@ def nodes_up(cluster: HadoopCluster, *nodes: Node) -> None:
 
 
 def family_of(pid: int) -> set[int]:
-    return {child.pid for child in psutil.Process(pid).children(recursive=True)}
+    """Its descendants; none once it is gone."""
+    try:
+        return {child.pid for child in psutil.Process(pid).children(recursive=True)}
+    except psutil.NoSuchProcess:
+        return set()
 
 
 def executors_on(node: Node) -> set[int]:

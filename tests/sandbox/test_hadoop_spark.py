@@ -27,6 +27,7 @@ from tests.sandbox.hadoop_world import (
     metrics,
     nodes_up,
     removals_of,
+    removed,
     state,
     yarn_of,
 )
@@ -135,7 +136,7 @@ def test_no_result_is_lost_when_one_node_is_drained_and_another_disappears(
         wait_for(lambda: state(cluster, replacement) == "LOST", "YARN has noticed", 60)
         removals = removals_of(cluster)
         wait_for(
-            lambda: removals.once() and {each.executor for each in removals.readings} >= {"2", "3"},
+            lambda: removals.once() and removed(removals) >= {"2", "3"},
             "the agent has read at the application's own UI, through YARN's proxy, which executors were removed",
             120,
         )

@@ -348,7 +348,7 @@ def test_after_close_the_port_refuses_and_can_be_bound_again_at_once():
 
 def test_a_port_that_is_taken_is_an_error():
     with running() as listener, pytest.raises(OSError, match="in use"):
-        Listener(ListenerSettings(port=listener.address[1]), Reports(), time.time, Telemetry()).bind()
+        Listener(ListenerSettings(host="127.0.0.1", port=listener.address[1]), Reports(), time.time, Telemetry()).bind()
 
 
 # Hostile senders: memory stays bounded and the honest one is heard throughout
