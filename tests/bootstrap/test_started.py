@@ -18,12 +18,12 @@ from tests.bootstrap.node import Kind, Node
 from tests.bootstrap.outcome import assert_good, good
 from tests.bootstrap.releases import Published
 
+pytestmark = pytest.mark.node
+
 LIMIT_S = 120.0
 
 CONFINED = """
 import ctypes, os, sys
-
-pytestmark = pytest.mark.node
 libc = ctypes.CDLL(None)
 refused = libc.prctl(65, 1, 0, 0, 0)  # PR_SET_MDWE of Linux 6.3: what MemoryDenyWriteExecute= stands for
 print("memory that is written and executed:", "allowed here" if refused else "denied", file=sys.stderr)

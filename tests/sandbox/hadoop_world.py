@@ -77,7 +77,7 @@ def at_rest(told: Callable[[], Any], read: Callable[[], Any]) -> tuple[Any, Any]
         before, found, after = told(), read(), told()
         return (before, found) if before == after and found is not None else None
 
-    return wait_for(attempt, "a moment without change", 60)
+    return wait_for(attempt, "a moment without change", 300)
 
 
 def state(cluster: HadoopCluster, node: Node) -> str | None:
@@ -101,7 +101,7 @@ def nodes_up(cluster: HadoopCluster, *nodes: Node) -> None:
             assert node.process.poll() is None, node.log.read_text()[-3000:]
         return all(cluster.alive(node) for node in nodes)
 
-    wait_for(up, "the nodes have registered", 120)
+    wait_for(up, "the nodes have registered", 300)
 
 
 def family_of(pid: int) -> set[int]:

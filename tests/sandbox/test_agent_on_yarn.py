@@ -24,7 +24,7 @@ from tests.sandbox.spark_world import APPLICATIONS, running, wait_for
 from tests.sandbox.test_hadoop_spark import CHECKSUM, SETTINGS, UNIT_MB, Job
 from tests.sandbox.yarn_loop import ENDS, RESIZES, Events, Loop, flaps, loop, lowers, raises, targets
 
-pytestmark = [pytest.mark.hadoop, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.hadoop, pytest.mark.timeout(900)]
 
 RULES = """
 [[policy.rules]]
@@ -72,8 +72,8 @@ def test_a_flap_is_a_turn_back(path: list[int], turns_back: int) -> None:
 def grown(world: Loop) -> None:
     """The application's first executor is on the core node beside its master, and the agent has bought two units."""
     (core,) = world.running("CORE")
-    wait_for(lambda: containers(world.cluster, core) == 2, "master and first executor are on the core node", 120)
-    wait_for(lambda: len(world.running("TASK")) == 2, "EMR has the two units that the agent asked for", 120)
+    wait_for(lambda: containers(world.cluster, core) == 2, "master and first executor are on the core node", 300)
+    wait_for(lambda: len(world.running("TASK")) == 2, "EMR has the two units that the agent asked for", 300)
     assert targets(world.calls(RESIZES, 0, time.time())) == [2]
 
 
@@ -90,7 +90,7 @@ def test_a_lost_spot_node_costs_the_job_nothing_and_the_agent_neither_shrinks_no
     with loop(cluster, tmp_path, RULES) as world:
         job = Job(world.spark(spark_home, {**SETTINGS, **THREE_EXECUTORS}))
         grown(world)
-        wait_for(lambda: job.has_work("1", "2", "3"), "all executors have finished tasks", 150)
+        wait_for(lambda: job.has_work("1", "2", "3"), "all executors have finished tasks", 300)
         world.let_go()
 
         victim, survivor = world.running("TASK")
@@ -103,18 +103,18 @@ def test_a_lost_spot_node_costs_the_job_nothing_and_the_agent_neither_shrinks_no
         wait_for(lambda: world.instances("TASK", "TERMINATED"), "EMR has noticed", 30)
         (gone,) = world.instances("TASK", "TERMINATED")
         assert gone["Status"]["StateChangeReason"]["Code"] == "INSTANCE_FAILURE"
-        wait_for(lambda: state(cluster, victim) == "LOST", "YARN has noticed", 60)
+        wait_for(lambda: state(cluster, victim) == "LOST", "YARN has noticed", 300)
         world.await_turn("more is wanted for the work that waits", lost_at, lambda turn: raises(turn.wanted))
         assert world.fleet()["ProvisionedSpotCapacity"] == 1 and world.target() == 2
         world.server.emr.limit(Market.SPOT, None)
-        wait_for(lambda: len(world.running("TASK")) == 2, "EMR has replaced it", 120)
+        wait_for(lambda: len(world.running("TASK")) == 2, "EMR has replaced it", 300)
         (replacement,) = [node for node in world.running("TASK") if node is not survivor]
-        wait_for(lambda: executors_on(replacement), "the replacement has an executor", 120)
-        wait_for(lambda: job.tasks().keys() - {"1", "2", "3"}, "the replacement's executor has finished tasks", 120)
+        wait_for(lambda: executors_on(replacement), "the replacement has an executor", 300)
+        wait_for(lambda: job.tasks().keys() - {"1", "2", "3"}, "the replacement's executor has finished tasks", 300)
         filled_at = time.time()
         world.await_turn("less is wanted again", filled_at, lambda turn: lowers(turn.wanted))
         passes = job.passes()
-        wait_for(lambda: job.passes() > passes + 1, "the job goes on", 150)
+        wait_for(lambda: job.passes() > passes + 1, "the job goes on", 300)
         report = job.finish()
         assert report["correct"] and report["checksum"] == report["expected"] == CHECKSUM
 
@@ -148,23 +148,23 @@ def test_the_agent_gives_capacity_back_in_the_middle_of_a_job_and_no_finished_wo
     settings = {
         **SETTINGS,
         "spark.dynamicAllocation.initialExecutors": "3",
-        "spark.dynamicAllocation.executorIdleTimeout": "3s",
-        "spark.dynamicAllocation.shuffleTracking.timeout": "3s",
+        "spark.dynamicAllocation.executorIdleTimeout": "10s",
+        "spark.dynamicAllocation.shuffleTracking.timeout": "10s",
     }
     with loop(cluster, tmp_path, RULES) as world:
         spark = world.spark(spark_home, settings)
         application = spark.submit(APPLICATIONS / "waves.py", [str(tmp_path)])
         grown(world)
         nodes = world.running("TASK")
-        wait_for(lambda: all(executors_on(node) for node in nodes), "each task node has an executor", 120)
+        wait_for(lambda: all(executors_on(node) for node in nodes), "each task node has an executor", 300)
         full = world.await_turn("less is wanted", time.time(), lambda turn: lowers(turn.wanted))
         assert not lowers(full.decision), "all of it works"
         (tmp_path / "wide").touch()
         world.let_go()
-        wait_for((tmp_path / "narrow-begun").exists, "one task works alone", 120)
+        wait_for((tmp_path / "narrow-begun").exists, "one task works alone", 300)
         acted = world.await_turn("less is decided", full.observation.at, lambda turn: lowers(turn.decision))
         assert acted.result.outcome == "applied"
-        wait_for(lambda: any(node.gone for node in nodes), "a node has been drained and ended", 120)
+        wait_for(lambda: any(node.gone for node in nodes), "a node has been drained and ended", 300)
         (tmp_path / "narrow").touch()
         assert application.wait(120) == 0
         result = json.loads((tmp_path / "waves.json").read_text())

@@ -22,7 +22,7 @@ from tests.sandbox.spark_world import APPLICATIONS, wait_for
 from tests.sandbox.test_hadoop_spark import SETTINGS, UNIT_MB
 from tests.sandbox.yarn_loop import Loop, loop
 
-pytestmark = [pytest.mark.hadoop, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.hadoop, pytest.mark.timeout(900)]
 
 MIB = 1024 * 1024
 WAITING, WRITERS = 2, 2
@@ -112,10 +112,10 @@ def compared(world: Loop) -> tuple[Figures, dict[str, set[float]]] | None:
     before, began = told(world.cluster), time.time()
     if before is None:
         return None
-    heard = wait_for(lambda: heard_since(world, began), f"both daemons are asked: {world.agent.log()[-2000:]}", 60)
+    heard = wait_for(lambda: heard_since(world, began), f"both daemons are asked: {world.agent.log()[-2000:]}", 300)
     # CloudWatch's times are whole seconds
     since = float(int(heard) + 1)
-    wait_for(lambda: all(published(world, metric, since) for metric in before), "a period of each is published", 60)
+    wait_for(lambda: all(published(world, metric, since) for metric in before), "a period of each is published", 300)
     found = {metric: set(published(world, metric, since)) for metric in before}
     return (before, found) if told(world.cluster) == before else None
 
@@ -130,7 +130,7 @@ def test_what_is_published_equals_what_the_daemons_say(
         spark = world.spark(spark_home, {**SETTINGS, **three})
         running = spark.submit(APPLICATIONS / "waves.py", [str(tmp_path)])
         (core,) = world.running("CORE")
-        wait_for(lambda: containers(cluster, core) == 2, "master and first executor are on the core node", 120)
+        wait_for(lambda: containers(cluster, core) == 2, "master and first executor are on the core node", 300)
         for _ in range(WAITING):
             submit_waiting(cluster)
         for number in range(WRITERS):
@@ -146,8 +146,8 @@ def test_what_is_published_equals_what_the_daemons_say(
                 and now["HdfsTotalLoad"] >= WRITERS
             )
 
-        wait_for(written, "files are being written", 120)
-        wait_for(at_work, "everything waits", 120)
+        wait_for(written, "files are being written", 300)
+        wait_for(at_work, "everything waits", 300)
         daemons, found = wait_for(lambda: compared(world), "a span without change", 180)
         assert running.poll() is None
         for metric, value in daemons.items():

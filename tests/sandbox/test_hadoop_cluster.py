@@ -23,7 +23,7 @@ from agent.sandbox.spark.home import SparkHome
 from tests.sandbox.hadoop_world import at_rest, command_lines, family_of, hdfs_of, metrics, nodes_up, state, yarn_of
 from tests.sandbox.spark_world import running, wait_for
 
-pytestmark = [pytest.mark.hadoop, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.hadoop, pytest.mark.timeout(900)]
 
 MEMORY_MB = 512
 
@@ -64,11 +64,11 @@ def test_total_load_counts_a_file_that_is_being_written(cluster: HadoopCluster) 
         bean = requests.get(cluster.name_node_url + query, timeout=30).json()["beans"][0]
         return bean["TotalLoad"], bean["NumLiveDataNodes"]
 
-    wait_for(lambda: told()[1] == 1, "the DataNode is counted", 60)
+    wait_for(lambda: told()[1] == 1, "the DataNode is counted", 300)
     before, reading = at_rest(told, poller.once)
     assert (reading.total_load, reading.live_data_nodes) == before
-    held = cluster.primary.hold_file_open("/held", 60)
-    wait_for(lambda: poller.once().total_load > before[0], "the transfer is counted", 60)
+    held = cluster.primary.hold_file_open("/held", 300)
+    wait_for(lambda: poller.once().total_load > before[0], "the transfer is counted", 300)
     during, reading = at_rest(told, poller.once)
     assert (reading.total_load, reading.live_data_nodes) == during
     held.kill()
@@ -81,7 +81,7 @@ def test_a_drained_node_leaves_in_order_and_alone(cluster: HadoopCluster) -> Non
     began = time.monotonic()
     cluster.decommission(leaving, timeout_s=200)
     assert time.monotonic() - began < 1
-    wait_for(lambda: leaving.gone, "the node is gone", 60)
+    wait_for(lambda: leaving.gone, "the node is gone", 300)
     assert state(cluster, leaving) == "DECOMMISSIONED"
     assert leaving.process.poll() is not None
     assert (state(cluster, staying), staying.process.poll()) == ("RUNNING", None)
@@ -95,7 +95,7 @@ def test_a_killed_node_is_lost(cluster: HadoopCluster) -> None:
     pids = {spot.process.pid} | family_of(spot.process.pid)
     cluster.kill(spot)
     assert spot.gone and not running(pids)
-    wait_for(lambda: state(cluster, spot) == "LOST", "YARN has noticed", 60)
+    wait_for(lambda: state(cluster, spot) == "LOST", "YARN has noticed", 300)
     reading = yarn_of(cluster).once()
     assert reading.node_counts.lost == metrics(cluster)["lostNodes"] == lost + 1
     assert spot.host not in {node.host for node in reading.nodes if node.alive}
@@ -118,7 +118,7 @@ def test_a_restart_of_the_resource_manager_is_errors_and_then_the_same_nodes(clu
         reading = poller.once()
         return reading is not None and {each.host for each in reading.nodes or () if each.alive} == hosts
 
-    wait_for(back, "the same nodes are back", 60)
+    wait_for(back, "the same nodes are back", 300)
     assert poller.errors() == errors
     wait_for(lambda: cluster.alive(node), "and the sandbox sees it too", 30)
 
@@ -147,7 +147,7 @@ def test_instances_are_node_managers_whose_size_follows_their_units(cluster: Had
     assert crashed is not None
     crashed.process.kill()
     wait_for(lambda: nodes.phase(crashing) is NodePhase.FAILED, "a node that ends by itself has failed", 30)
-    wait_for(lambda: all(nodes.phase(m) is NodePhase.READY for m in (primary, core, task)), "all are ready", 120)
+    wait_for(lambda: all(nodes.phase(m) is NodePhase.READY for m in (primary, core, task)), "all are ready", 300)
     view = cluster.read_view()
     assert view is not None
     sizes = [seen.memory_available_mb for host in hosts[1:3] if (seen := view.node(host))]
@@ -159,7 +159,7 @@ def test_instances_are_node_managers_whose_size_follows_their_units(cluster: Had
         nodes.terminate(each)
         nodes.terminate(each)
     gone = (task, core, crashing)
-    wait_for(lambda: all(nodes.phase(each) is NodePhase.GONE for each in gone), "all are gone", 60)
+    wait_for(lambda: all(nodes.phase(each) is NodePhase.GONE for each in gone), "all are gone", 300)
 
 
 def test_a_daemon_that_does_not_come_up_is_one_exception(
@@ -211,6 +211,6 @@ def test_nothing_is_left_of_a_starter_that_is_gone(
         family = family_of(starter.pid)
         starter.send_signal(how)
         starter.wait(60)
-        wait_for(lambda: not running(family), f"none of {family} runs", 60)
+        wait_for(lambda: not running(family), f"none of {family} runs", 300)
     finally:
         starter.kill()

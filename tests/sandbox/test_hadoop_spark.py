@@ -33,7 +33,7 @@ from tests.sandbox.hadoop_world import (
 )
 from tests.sandbox.spark_world import line_in, running, wait_for
 
-pytestmark = [pytest.mark.hadoop, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.hadoop, pytest.mark.timeout(900)]
 
 UNIT_MB = 900
 """Room for one executor of 640 MB, or for an application master of 256 MB and one."""
@@ -112,9 +112,9 @@ def test_no_result_is_lost_when_one_node_is_drained_and_another_disappears(
     nodes_up(cluster, core)
     with line_in() as line:
         job = Job(SparkOnYarn(cluster, spark=spark_home, sink=line.sink, settings=SETTINGS))
-        wait_for(lambda: containers(cluster, core) == 2, "master and first executor are on the core node", 120)
+        wait_for(lambda: containers(cluster, core) == 2, "master and first executor are on the core node", 300)
         drained = cluster.add_node()
-        wait_for(lambda: job.has_work("1", "2"), "both executors have finished tasks", 150)
+        wait_for(lambda: job.has_work("1", "2"), "both executors have finished tasks", 300)
         assert not cluster.idle(drained)
         told, reading = at_rest(lambda: metrics(cluster), yarn_of(cluster).once)
         assert reading.memory_available_mb == told["availableMB"]
@@ -123,17 +123,17 @@ def test_no_result_is_lost_when_one_node_is_drained_and_another_disappears(
 
         cluster.decommission(drained, timeout_s=200)
         replacement = cluster.add_node()
-        wait_for(lambda: drained.gone, "the node is drained and ended", 120)
+        wait_for(lambda: drained.gone, "the node is drained and ended", 300)
         assert state(cluster, drained) == "DECOMMISSIONED"
         assert job.failures() == [], "the drained executor's shuffle files and blocks were moved before it went"
-        wait_for(lambda: job.has_work("3"), "the replacement's executor has finished tasks", 120)
+        wait_for(lambda: job.has_work("3"), "the replacement's executor has finished tasks", 300)
 
         executors = executors_on(replacement)
         assert executors
         cluster.kill(replacement)
         wait_for(lambda: not running(executors | {replacement.process.pid}), "node and executor have disappeared", 30)
         assert state(cluster, replacement) == "RUNNING", "before anyone had noticed, let alone ended the executor"
-        wait_for(lambda: state(cluster, replacement) == "LOST", "YARN has noticed", 60)
+        wait_for(lambda: state(cluster, replacement) == "LOST", "YARN has noticed", 300)
         removals = removals_of(cluster)
         wait_for(
             lambda: removals.once() and removed(removals) >= {"2", "3"},
@@ -141,7 +141,7 @@ def test_no_result_is_lost_when_one_node_is_drained_and_another_disappears(
             120,
         )
         passes = job.passes()
-        wait_for(lambda: job.has_work("1") and job.passes() > passes + 1, "it goes on with one executor", 150)
+        wait_for(lambda: job.has_work("1") and job.passes() > passes + 1, "it goes on with one executor", 300)
         report = job.finish()
         for name in ("1.jvm.heap.used", "driver.jvm.heap.used", "applicationMaster.numExecutorsRunning"):
             assert line.series(name), f"{name} has arrived"
@@ -159,17 +159,17 @@ def test_a_job_with_the_shuffle_service_in_cluster_mode_is_drained_too(
     spark = SparkOnYarn(cluster, spark=spark_home, settings=SETTINGS, shuffle_service=True)
     # the other executor has no room for all that is cached: the drained one does not wait for it for ever
     job = Job(spark, "cluster", **{"spark.executor.decommission.forceKillTimeout": "10s"})
-    wait_for(lambda: containers(cluster, core) == 2, "driver and first executor are on the core node", 120)
+    wait_for(lambda: containers(cluster, core) == 2, "driver and first executor are on the core node", 300)
     drained = cluster.add_node()
-    wait_for(lambda: job.has_work("1", "2"), "both executors have finished tasks", 150)
+    wait_for(lambda: job.has_work("1", "2"), "both executors have finished tasks", 300)
     ports = set(re.findall(r"external shuffle service port = (\d+)", job.log()))
     started = re.findall(r"shuffle service for Spark on port (\d+)\. Authentication is (\w+)", _node_logs(cluster))
     assert len(ports) == 2 and {(port, "enabled") for port in ports} == set(started)
     cluster.decommission(drained, timeout_s=200)
-    wait_for(lambda: drained.gone, "the node is drained and ended", 120)
+    wait_for(lambda: drained.gone, "the node is drained and ended", 300)
     assert job.failures() == []
     passes = job.passes()
-    wait_for(lambda: job.has_work("1") and job.passes() > passes + 1, "it goes on", 150)
+    wait_for(lambda: job.has_work("1") and job.passes() > passes + 1, "it goes on", 300)
     report = job.finish()
     assert report["correct"] and report["checksum"] == CHECKSUM
     assert job.failures() == []
@@ -183,10 +183,12 @@ def test_with_labels_the_master_stays_on_core_and_memory_is_that_of_all_partitio
     ) as cluster:
         task, core = cluster.add_node(), cluster.add_node(core=True)
         nodes_up(cluster, task, core)
-        wait_for(lambda: (seen := look(cluster, core)) and seen.labels == (CORE_LABEL,), "the core node's label", 60)
+        wait_for(lambda: (seen := look(cluster, core)) and seen.labels == (CORE_LABEL,), "the core node's label", 300)
         job = Job(SparkOnYarn(cluster, spark=spark_home, settings=SETTINGS))
-        wait_for(lambda: containers(cluster, core) >= 1, "the application master runs", 120)
-        (application,) = wait_for(lambda: [a for a in _applications(cluster) if a["state"] == "RUNNING"], "it runs", 60)
+        wait_for(lambda: containers(cluster, core) >= 1, "the application master runs", 300)
+        (application,) = wait_for(
+            lambda: [a for a in _applications(cluster) if a["state"] == "RUNNING"], "it runs", 300
+        )
         assert application["amHostHttpAddress"].startswith(f"{core.host}:")
         told, reading = at_rest(lambda: metrics(cluster), yarn_of(cluster).once)
         assert told["totalMB"] == UNIT_MB, "the plain figures are those of the default partition"

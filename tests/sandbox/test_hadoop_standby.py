@@ -19,7 +19,7 @@ from agent.sources.polls import yarn_poll
 from tests.sandbox.hadoop_world import Poller
 from tests.sandbox.spark_world import wait_for
 
-pytestmark = [pytest.mark.hadoop, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.hadoop, pytest.mark.timeout(900)]
 
 IDS = ("rm1", "rm2")
 

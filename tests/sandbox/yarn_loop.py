@@ -128,7 +128,7 @@ def loop(cluster: HadoopCluster, folder: Path, rules: str = "", max_units: int =
         def state() -> str:
             return str(emr.describe_cluster(ClusterId=cluster_id)["Cluster"]["Status"]["State"])
 
-        wait_for(lambda: state() == "WAITING", "the cluster is ready", 120)
+        wait_for(lambda: state() == "WAITING", "the cluster is ready", 300)
         more = aws(server.endpoint) + _patience(cluster, folder) + rules
         far = time.time() + 3600.0
         _busy_file(folder).touch()
