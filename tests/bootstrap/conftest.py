@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,8 +100,10 @@ def s3(published: Published) -> Iterator[S3]:
     with SandboxServer(tick_s=None) as sandbox:
         keys = {"aws_access_key_id": "sandbox", "aws_secret_access_key": "sandbox"}
         client = boto3.client("s3", endpoint_url=sandbox.endpoint, region_name=info.REGION, **keys)
-        client.create_bucket(Bucket="tidemark-releases", CreateBucketConfiguration={"LocationConstraint": info.REGION})
-        bucket = S3(sandbox.endpoint, client, "tidemark-releases")
+        # moto's buckets are the process's, and outlive this server
+        name = f"tidemark-releases-{uuid.uuid4().hex[:8]}"
+        client.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": info.REGION})
+        bucket = S3(sandbox.endpoint, client, name)
         publish(bucket, published)
         yield bucket
 
