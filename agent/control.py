@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from agent.domain.decisions import Because, Decision, Hold, Outcome, Resize, Result, Terminate
+from agent.domain.decisions import Because, Decision, Hold, Outcome, Resize, Result, Terminate, differ
 from agent.domain.fleets import Cluster, Fleet
 from agent.domain.observation import Evidence, History, Interruption, Observation, Pause
 from agent.domain.ports import (
@@ -233,7 +233,7 @@ class Controller:
         for reason in given:
             self._telemetry.count(f"AdviceGiven.{reason.code}")
         for name, said in considered.shadows:
-            if _deed(said) != _deed(considered.decision):
+            if differ(said, considered.decision):
                 self._telemetry.count(f"ShadowDecisionsDiffering.{name}")
 
     def _notify(self, considered: Considered) -> None:
@@ -257,10 +257,6 @@ class Controller:
             write()
         except OSError:
             self._telemetry.count("JournalErrors")
-
-
-def _deed(decision: Decision) -> tuple[type, int | None]:
-    return type(decision), decision.target if isinstance(decision, Resize) else None
 
 
 def _target(decision: Decision, fleet: Fleet) -> int:

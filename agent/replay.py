@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from agent.domain.decisions import differ
 from agent.domain.observation import History
 from agent.domain.turns import Started, Turn
 from agent.journal import Bad, Changed, Line, read
 from agent.policy.consider import Considered, consider
 from agent.policy.guards import GUARDS, Guard
 from agent.policy.history import record
-from agent.replay_difference import differ
 from agent.settings import Settings
 
 

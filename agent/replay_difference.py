@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from agent.domain.decisions import Decision, Hold, Outcome, Resize, Terminate
+from agent.domain.decisions import Decision, Hold, Outcome, Resize, Terminate, differ
 from agent.domain.fleets import Fleet
 from agent.domain.turns import Turn
 from agent.policy.freshness import stale
@@ -100,17 +100,6 @@ def advance(before: Standing, turn: Turn, other: Decision, terms: Terms) -> tupl
     gone = Difference() if passed is None else _weighed(before, passed, terms)
     stands = NOTHING if passed is None else before
     return _after(stands, turn, other, terms), gone
-
-
-def differ(one: Decision, other: Decision) -> bool:
-    """Whether something else would be done; other words for the same do not count."""
-    return _deed(one) != _deed(other)
-
-
-def _deed(decision: Decision) -> tuple[object, ...]:
-    if isinstance(decision, Resize):
-        return (Resize, decision.current, decision.target, decision.rule)
-    return (type(decision),)
 
 
 def _lasted(before: Standing, turn: Turn, terms: Terms) -> float | None:

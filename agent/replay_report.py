@@ -12,11 +12,11 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from agent.domain.decisions import Decision, Hold, Resize, Terminate
+from agent.domain.decisions import Decision, Hold, Resize, Terminate, differ
 from agent.journal import Bad, decision_to_json
 from agent.policy import reasons
 from agent.replay import Replayed, replay
-from agent.replay_difference import MEANING, NOTHING, Difference, Standing, Terms, advance, differ
+from agent.replay_difference import MEANING, NOTHING, Difference, Standing, Terms, advance
 from agent.settings import Settings
 
 

@@ -356,6 +356,8 @@ class PolicySettings(Model):
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> PolicySettings:
+        if len(set(self.shadows)) < len(self.shadows):
+            raise ValueError("each shadow policy is named once")
         names = [rule.name for rule in self.rules]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"rule names must be unique: {', '.join(twice)}")
@@ -475,7 +477,7 @@ def table_of(text: str, source: str = "settings") -> dict[str, Any]:
     """A TOML text as it stands. Raises SettingsError when it is none."""
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise SettingsError(source, (SettingsFault("", f"is not TOML: {error}"),)) from error
 
 

@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.reload import SettingsFile, differences
-from agent.settings import Settings, parse
 from agent.settings_check import load_checked
 from tests.running import agent, wait_for
 
@@ -104,10 +103,3 @@ def test_the_running_agent_takes_a_change_up(tmp_path: Path) -> None:
         wait_for(lambda: "settings.taken_up" in running.log(), running.log)
         wait_for(lambda: '"kind":"settings"' in (tmp_path / "journal.jsonl").read_text(), "a line in the journal")
         assert running.stop() == 0
-
-
-def test_defaults_of_every_table_survive_a_reload_unchanged() -> None:
-    """A reload of the same text is no change: nothing in the settings compares unequal to itself."""
-    one, other = parse(BASE), parse(BASE)
-    assert isinstance(one, Settings)
-    assert one == other and not list(differences(one.model_dump(), other.model_dump()))

@@ -117,9 +117,10 @@ def test_money_is_at_the_price_of_the_time_on_the_market_that_is_bought_on() -> 
 
 
 def test_what_moves_to_the_other_market_costs_although_no_unit_more_is_there() -> None:
-    moved = replace(to(12), on_demand=2)
-    same = (turn(0, to(12), prices=prices()), moved)
-    assert fold([same, (turn(10), HOLD)])[1] == Difference(), "the recorded decision's own words are not compared"
+    moved = (turn(0, to(12), prices=prices()), replace(to(12), on_demand=2))
+    _, found = fold([moved, (turn(10), HOLD)])
+    assert found.money == pytest.approx(2 * 10 * (0.9 - 0.36) / 3600)
+    assert (found.more_unit_h, found.less_unit_h) == (0, 0)
     turns: Decided = [(turn(0, to(12), prices=prices()), replace(to(13), on_demand=3)), (turn(50), HOLD)]
     _, found = fold(turns)
     assert found.unit_h == pytest.approx(50 / 3600)

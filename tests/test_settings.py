@@ -126,3 +126,14 @@ def test_a_rule_on_a_metric_that_nobody_publishes_is_refused_with_the_nearest_na
 def test_the_default_rules_are_on_metrics_that_exist(tmp_path: Path) -> None:
     (tmp_path / "least.toml").write_text(MINIMAL)
     assert load_checked(tmp_path / "least.toml") == parse(MINIMAL)
+
+
+def test_tables_in_tables_without_end_are_a_fault_and_not_a_crash() -> None:
+    with pytest.raises(SettingsError, match="1 fault"):
+        parse("a = " + "[" * 20_000 + "]" * 20_000)
+
+
+def test_a_shadow_is_named_once() -> None:
+    with pytest.raises(SettingsError) as raised:
+        parse('[fleet]\nmax_capacity_units = 1\n[policy]\nshadows = ["demand", "demand"]\n')
+    assert "each shadow policy is named once" in str(raised.value.faults[0])

@@ -81,6 +81,17 @@ class Terminate:
 Decision = Hold | Resize | Terminate
 
 
+def differ(one: Decision, other: Decision) -> bool:
+    """Whether something else would be done: another target, market or group. Who asked and in which words is no
+    difference."""
+    return _deed(one) != _deed(other)
+
+
+def _deed(decision: Decision) -> Decision:
+    bare = replace(decision, because=())
+    return replace(bare, rule=None) if isinstance(bare, Resize) else bare
+
+
 class Outcome(StrEnum):
     """What became of a decision."""
 

@@ -121,8 +121,9 @@ def _worth(app: Application, work: Work, delay_s: float, min_saving_s: float) ->
 
 def _judge(found: Reckoning, fleet: Fleet, told: DemandSettings) -> Decision:
     missing, surplus = found.missing_units, found.surplus_units
-    if missing > 0:
-        step = math.ceil(round(told.scale_out_share * missing, 6))
+    # a rounding error's worth of a unit is none
+    step = math.ceil(round(told.scale_out_share * missing, 6))
+    if step > 0:
         step = step if told.max_step_units is None else min(step, told.max_step_units)
         text = f"{_figures(found)}: {missing:.2f} units are missing, {step:+d} at a share of {told.scale_out_share:g}"
         return Resize(fleet.target, fleet.target + step, (Reason(Why.WORK_LEFT, text),), rule=NAME)

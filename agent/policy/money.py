@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from agent.domain.decisions import Decision, Reason, Resize
 from agent.domain.fleets import Fleet
@@ -37,18 +38,13 @@ def affordable(observation: Observation, decision: Decision, settings: Settings)
 def _cheaper(decision: Resize, grown: list[int], prices: tuple[float, float], cost: float, cap: float) -> Decision:
     """Fewer units on the market that grows, so that the sum is within the cap."""
     market = 0 if grown[0] > 0 else 1
-    excess = math.ceil(round((cost - cap) / prices[market], 9))
+    # what costs nothing makes nothing cheaper
+    excess = math.ceil(round((cost - cap) / prices[market], 9)) if prices[market] > 0 else grown[market]
     target = decision.target - min(excess, grown[market])
     text = f"{decision.target} units would cost {cost:.2f} USD an hour, more than the cap of {cap:g}"
     limited = decision.limited_to(target, Reason(Why.MONEY_CAP, text))
     if isinstance(limited, Resize) and market == 0 and decision.on_demand is not None:
-        return Resize(
-            limited.current,
-            limited.target,
-            limited.because,
-            limited.rule,
-            decision.on_demand - decision.target + target,
-        )
+        return replace(limited, on_demand=decision.on_demand - decision.target + target)
     return limited
 
 

@@ -107,7 +107,8 @@ def capacity_changes(seen: Observation) -> tuple[float | None, float | None]:
         return lost, arrived
     if fleet.provisioned > then:
         arrived = seen.at
-    elif fleet.provisioned < then and not _given_back(fleet, before):
+    # what is still at or above the target leaves because it was asked to; below it something else took it
+    elif fleet.provisioned < then and fleet.provisioned < fleet.target:
         lost = seen.at
     if _replaced(fleet, before, then):
         lost = seen.at
@@ -139,11 +140,6 @@ def _replaced(fleet: Fleet, before: History, then: int) -> bool:
         return False
     gone = set(before.instances) - {node.id for node in fleet.nodes}
     return len(gone) > max(0, then - fleet.target)
-
-
-def _given_back(fleet: Fleet, before: History) -> bool:
-    """What is still at or above the target leaves because it was asked to; below it something else took it."""
-    return fleet.provisioned >= fleet.target or before.provisioned is None
 
 
 def fresh(observation: Observation, settings: Settings, name: str, statistic: Statistic) -> float | None:

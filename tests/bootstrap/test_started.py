@@ -10,6 +10,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 
+import psutil
 import pytest
 
 from tests.bootstrap import info
@@ -62,7 +63,9 @@ def started(node: Node) -> Iterator[subprocess.Popen[str]]:
     try:
         yield running
     finally:
-        running.kill()
+        # the end of `unshare` alone ends nothing: its `--kill-child` is void once the child has changed its user
+        for process in (*psutil.Process(running.pid).children(recursive=True), running):
+            process.kill()
         running.wait()
         said.close()
 

@@ -203,3 +203,7 @@ def test_thresholds_hold_nothing_back_while_demand_scales() -> None:
     told = settings(policy={"kind": "demand", "demand": TOLD}, idle={"enabled": False})
     assert isinstance(consider(of, told, GUARDS).decision, Resize)
     assert LONG_AGO < NOW - 20
+
+
+def test_work_of_next_to_nothing_orders_nothing() -> None:
+    assert isinstance(said(seen(FULL, (app("a", 0, 10),), {"a": 1e-9})), Hold)

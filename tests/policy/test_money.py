@@ -89,3 +89,11 @@ def test_what_is_decided_never_costs_more_than_the_cap_unless_it_did_before(
         assert here + there < decision.target <= here + there + more
     else:
         assert here * on_demand + (there + 1) * spot > cap * (1 - 1e-6) - 1e-6, "one more would have been within it"
+
+
+def test_a_price_of_nothing_is_reckoned_with() -> None:
+    """Spot is free here and what is on demand already is past the cap: less of what is free helps nobody."""
+    mixed = fleet(12, target_on_demand=2, target_spot=10, provisioned_on_demand=2, provisioned_spot=10)
+    seen = observation(fleet=mixed, prices=UnitPrices(at=NOW, spot=0.0, on_demand=1.0))
+    decision = affordable(seen, Resize(12, 15, WANT, "out"), told(1.0))
+    assert isinstance(decision, Hold) and decision.because[-1].code == Why.MONEY_CAP
