@@ -34,7 +34,8 @@ from agent.periods import Periods, Sensed
 from agent.policy import reasons
 from agent.policy.guards import GUARDS
 from agent.reload import SettingsFile
-from agent.settings import AwsSettings, ListenerSettings, RestSettings, Settings, SettingsError, SettingsFault
+from agent.settings import AwsSettings, Settings, SettingsError, SettingsFault
+from agent.settings_sources import ListenerSettings, RestSettings
 from agent.sightings import Sightings
 from agent.sinks import SINKS, BuiltSink, SinkParts
 from agent.sinks.notices import LogNotifier, SnsNotifier

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 from agent.domain.readings import Reading
 from agent.node import daemons
 from agent.node.daemons import Addresses
-from agent.settings import AUTO, RestSettings, SourcesSettings
+from agent.settings_base import AUTO
+from agent.settings_sources import RestSettings, SourcesSettings
 from agent.sources.polls import LatestCluster, SparkPoll, hdfs_poll, standalone_poll, yarn_poll
 from agent.sources.rest_poller import Ask, Poll, RestPoller
 

@@ -17,7 +17,8 @@ from agent.market.facts import Hardware
 from agent.market.on_demand import on_demand_prices
 from agent.market.quote import EMR_OVERHEAD, Executor, Prices, Row, rank
 from agent.market.spot_history import spot_prices
-from agent.settings import AwsSettings, FleetSettings, PriceSettings, Settings
+from agent.settings import AwsSettings, Settings
+from agent.settings_fleet import FleetSettings, PriceSettings
 
 T = TypeVar("T")
 

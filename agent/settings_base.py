@@ -14,3 +14,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 class Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=False, hide_input_in_errors=False)
+
+
+AUTO = "auto"
+"""What a setting says that the node itself is asked for."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from agent.domain.faults import Fault, TransientFault
-from agent.settings import FleetSettings
+from agent.settings_fleet import FleetSettings
 from agent.telemetry import Telemetry
 
 T = TypeVar("T")

@@ -17,7 +17,8 @@ from agent.domain.signals import Signal
 from agent.domain.turns import Turn
 from agent.journal import Journal
 from agent.policy.guards import GUARDS
-from agent.settings import ActuatorKind, Settings
+from agent.settings import Settings
+from agent.settings_fleet import ActuatorKind
 from agent.telemetry import Telemetry
 from tests.actuators.hands import agent_clients
 from tests.sandbox.emr_world import World

@@ -10,7 +10,8 @@ from agent.aggregate.table import Table
 from agent.domain.readings import Application, ClusterManager, ClusterReading, NodeReading
 from agent.domain.signals import Statistic
 from agent.periods import Periods
-from agent.settings import ClusterSettings, ListenerSettings
+from agent.settings import ClusterSettings
+from agent.settings_sources import ListenerSettings
 from agent.telemetry import Telemetry
 
 BEGAN = 1_000_000.0

@@ -11,7 +11,7 @@ import pytest
 from agent import pollers
 from agent.domain.readings import Reading
 from agent.node import daemons
-from agent.settings import HadoopSettings, RestSettings, SourcesSettings
+from agent.settings_sources import HadoopSettings, RestSettings, SourcesSettings
 from agent.sources.rest_poller import Ask, Poll
 from tests.node.nodes import node
 

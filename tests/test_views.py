@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agent.domain.faults import PermanentFault, TransientFault
-from agent.settings import FleetSettings
+from agent.settings_fleet import FleetSettings
 from agent.telemetry import Telemetry
 from agent.views import View
 

@@ -21,7 +21,8 @@ from agent.domain.signals import Signal
 from agent.domain.turns import Turn
 from agent.periods import Periods
 from agent.policy.reasons import Why
-from agent.settings import RestSettings, Settings
+from agent.settings import Settings
+from agent.settings_sources import RestSettings
 from agent.sources.polls import yarn_poll
 from agent.sources.rest_poller import RestPoller
 from agent.telemetry import Telemetry

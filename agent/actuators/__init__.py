@@ -13,7 +13,7 @@ from agent.actuators.instance_groups import InstanceGroups
 from agent.domain.decisions import Resize, Result
 from agent.domain.fleets import Collection, Fleet
 from agent.domain.ports import Clock, ClusterActuator, ClusterReader, FleetActuator, FleetReader
-from agent.settings import ActuatorKind, FleetSettings
+from agent.settings_fleet import ActuatorKind, FleetSettings
 
 
 @dataclass(frozen=True, slots=True)

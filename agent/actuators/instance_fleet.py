@@ -10,7 +10,7 @@ from agent.domain.decisions import Outcome, Resize, Result
 from agent.domain.faults import Fault
 from agent.domain.fleets import Collection, Fleet, FleetNode
 from agent.domain.ports import Clock
-from agent.settings import FleetSettings
+from agent.settings_fleet import FleetSettings
 
 ABSENT = "ABSENT"
 """Our own word for the state of a task fleet or group that the cluster does not have."""

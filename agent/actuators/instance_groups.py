@@ -11,7 +11,7 @@ from agent.domain.decisions import GroupTarget, Outcome, Resize, Result
 from agent.domain.faults import Fault
 from agent.domain.fleets import RUNNING, Collection, Fleet, FleetNode, TaskGroup
 from agent.domain.ports import Clock
-from agent.settings import FleetSettings
+from agent.settings_fleet import FleetSettings
 
 GONE = frozenset({"TERMINATING", "TERMINATED", "SHUTTING_DOWN", "ENDED"})
 

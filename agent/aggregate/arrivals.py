@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from agent.aggregate.layouts import Shape, Shapes
-from agent.settings import ListenerSettings
+from agent.settings_sources import ListenerSettings
 from agent.wire import graphite, refusals, spark_names
 from agent.wire.spark_names import Group, Origin
 

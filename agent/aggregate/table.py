@@ -21,7 +21,7 @@ from agent.aggregate.snapshot import MemoryDeath, Role, Snapshot
 from agent.aggregate.standing import standing
 from agent.domain.readings import ClusterReading, ExecutorRemoval, HdfsReading, NodeReading, Reading, ShuffleReading
 from agent.domain.stages import StagesReading
-from agent.settings import ListenerSettings
+from agent.settings_sources import ListenerSettings
 from agent.telemetry import Telemetry
 from agent.wire import refusals
 from agent.wire.graphite import LONGEST_NUMBER, LONGEST_STAMP

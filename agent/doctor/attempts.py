@@ -18,7 +18,8 @@ from agent.aws.errors import AWS_ERRORS, is_denied, is_not_found, is_refused, re
 from agent.aws.rights import LEVELS, RIGHTS, TAG, Right, advice
 from agent.doctor.findings import Finding, fail, ok, skip, warn
 from agent.domain.rights import Capability
-from agent.settings import ActuatorKind, Settings
+from agent.settings import Settings
+from agent.settings_fleet import ActuatorKind
 
 if TYPE_CHECKING:
     from agent.aws.clients import Clients

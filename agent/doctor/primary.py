@@ -14,7 +14,9 @@ from agent.doctor.findings import Check, Finding, fail, ok, skip, warn
 from agent.doctor.ground import Ground
 from agent.node import address, daemons
 from agent.node.daemons import Addresses
-from agent.settings import AUTO, RestSettings, Settings
+from agent.settings import Settings
+from agent.settings_base import AUTO
+from agent.settings_sources import RestSettings
 from agent.sources.http_reader import Failed, Failure, HttpReader
 from agent.wire import hadoop_jmx, yarn
 from agent.wire.json_fields import Malformed

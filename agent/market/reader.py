@@ -16,7 +16,7 @@ from agent.market.facts import Capacity, Place, SpotPrice
 from agent.market.on_demand import on_demand_prices
 from agent.market.spot_history import spot_prices
 from agent.market.unit_prices import on_demand_unit, spot_unit
-from agent.settings import FleetSettings, PriceSettings
+from agent.settings_fleet import FleetSettings, PriceSettings
 from agent.telemetry import Telemetry
 
 CHECK_S = 10.0

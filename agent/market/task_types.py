@@ -9,7 +9,7 @@ from agent.aws.errors import AWS_ERRORS, fault
 from agent.domain.fleets import Collection
 from agent.market.asking import pages
 from agent.market.facts import Capacity
-from agent.settings import FleetSettings
+from agent.settings_fleet import FleetSettings
 
 GONE = frozenset({"TERMINATING", "TERMINATED", "SHUTTING_DOWN", "ENDED"})
 """States of a fleet or group that no longer counts."""

@@ -6,7 +6,7 @@ import socket
 from collections.abc import Collection, Sequence
 
 from agent.node.hadoop_conf import Manager
-from agent.settings import RestSettings
+from agent.settings_sources import RestSettings
 from agent.sources.http_reader import Failed, HttpReader
 from agent.wire import yarn
 from agent.wire.json_fields import Malformed

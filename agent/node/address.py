@@ -9,7 +9,7 @@ import psutil
 
 from agent.aws.identity import Identity
 from agent.aws.imds import Imds
-from agent.settings import AUTO
+from agent.settings_base import AUTO
 
 LOOPBACK = "127.0.0.1"
 _METADATA = "169.254.169.254"

@@ -8,8 +8,9 @@ from agent.domain.decisions import Decision, Reason, Resize
 from agent.domain.observation import Observation
 from agent.policy.freshness import scales_out
 from agent.policy.reasons import Why
-from agent.settings import Rule, Settings
+from agent.settings import Settings
 from agent.settings_policy import SHORTAGE
+from agent.settings_rules import Rule
 
 
 def cooled_down(observation: Observation, decision: Decision, settings: Settings) -> Decision:

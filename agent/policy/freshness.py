@@ -10,7 +10,8 @@ from agent.domain.decisions import Reason
 from agent.domain.observation import Observation
 from agent.domain.signals import Signal
 from agent.policy.reasons import Why
-from agent.settings import Comparison, PolicySettings, Rule
+from agent.settings import PolicySettings
+from agent.settings_rules import Comparison, Rule
 
 
 @dataclass(frozen=True, slots=True)

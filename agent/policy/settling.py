@@ -6,7 +6,7 @@ from agent.domain.decisions import Reason
 from agent.domain.fleets import RESIZING, RUNNING, Fleet
 from agent.domain.observation import History
 from agent.policy.reasons import Why
-from agent.settings import FleetSettings
+from agent.settings_fleet import FleetSettings
 
 DRAIN_S = 3600.0
 """EMR ends a fleet's scale in after 60 minutes, met or not (EMR management guide, instance fleet resize)."""

@@ -8,7 +8,8 @@ from agent.domain.decisions import Decision, Hold, Reason, Resize
 from agent.domain.observation import Observation
 from agent.policy.freshness import Fresh, breaches, look, scales_out
 from agent.policy.reasons import Why
-from agent.settings import Rule, Settings
+from agent.settings import Settings
+from agent.settings_rules import Rule
 
 HEADROOM = frozenset({"MemoryAvailablePercent", "MemoryAvailable", "ExecutorSlotsFree"})
 """Signals of what could still be given out: low headroom without any work is no reason to grow."""

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from agent.domain.ports import Beat, Clock, Sink
-from agent.settings import SinksSettings
+from agent.settings_sinks import SinksSettings
 from agent.sinks.cloudwatch import CloudWatchSink
 from agent.sinks.jsonl import JsonlSink
 from agent.telemetry import Telemetry

@@ -14,7 +14,7 @@ from agent.aws.errors import AWS_ERRORS, fault, reason, refuses_datum
 from agent.domain.datums import Datum
 from agent.domain.faults import Fault, PermanentFault, TransientFault
 from agent.domain.ports import Beat, Clock
-from agent.settings import CloudWatchSettings
+from agent.settings_sinks import CloudWatchSettings
 from agent.sinks.backoff import Backoff
 from agent.sinks.encoding import batches, encode
 from agent.sinks.limits import MAX_BODY_BYTES, MAX_DATUMS, fault_of

@@ -11,7 +11,7 @@ from typing import Protocol, TypeVar
 from agent import log
 from agent.domain.ports import Beat, Clock, ReadingReceiver
 from agent.domain.readings import Reading
-from agent.settings import RestSettings
+from agent.settings_sources import RestSettings
 from agent.sources.http_reader import Failed, Failure, HttpReader
 from agent.telemetry import Telemetry
 from agent.wire.json_fields import Malformed

@@ -13,7 +13,7 @@ import threading
 import time
 
 from agent.aggregate.table import Table
-from agent.settings import ListenerSettings
+from agent.settings_sources import ListenerSettings
 from agent.sources.graphite_listener import Listener
 from agent.telemetry import Telemetry
 from agent.wire import refusals

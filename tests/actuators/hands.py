@@ -11,7 +11,8 @@ from agent.domain.decisions import Reason, Resize
 from agent.domain.fleets import Fleet
 from agent.policy import placement
 from agent.sandbox.emr.service_model import check
-from agent.settings import AwsSettings, FleetSettings
+from agent.settings import AwsSettings
+from agent.settings_fleet import FleetSettings
 from tests.policy.build import observation, settings
 from tests.sandbox.emr_world import REGION, World
 

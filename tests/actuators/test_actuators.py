@@ -8,7 +8,7 @@ from agent.actuators import ACTUATORS
 from agent.domain.decisions import Outcome
 from agent.domain.faults import TransientFault
 from agent.domain.fleets import Collection
-from agent.settings import ActuatorKind
+from agent.settings_fleet import ActuatorKind
 from tests.actuators.hands import agent_clients, fleet_settings, placed
 from tests.sandbox.emr_world import fleets, groups, task_group, world
 

@@ -6,7 +6,8 @@ import re
 
 from agent.aggregate.catalogue import METRICS, NAMESPACE, Aggregation, Over
 from agent.domain.datums import Unit
-from agent.settings import DEFAULT_RULES, CloudWatchSettings
+from agent.settings_rules import DEFAULT_RULES
+from agent.settings_sinks import CloudWatchSettings
 
 
 def test_every_name_is_once_in_cloudwatchs_style() -> None:

@@ -7,7 +7,7 @@ from agent.aggregate.wants import with_wants
 from agent.domain.readings import Application, ClusterManager, ClusterReading, ContainerAsk
 from agent.domain.slots import executor_size
 from agent.domain.stages import StageProgress, StagesReading
-from agent.settings import ListenerSettings
+from agent.settings_sources import ListenerSettings
 from agent.telemetry import Telemetry
 from tests.captures import report
 

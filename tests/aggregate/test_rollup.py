@@ -26,7 +26,7 @@ from agent.domain.readings import (
     NodeCounts,
     NodeReading,
 )
-from agent.settings import ListenerSettings
+from agent.settings_sources import ListenerSettings
 from agent.telemetry import Telemetry
 from tests.aggregate.snapshots import GIB, application, captured, death, heap, jvm, reports, snapshot
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agent.aggregate.table import Table
 from agent.domain.readings import Application, ClusterManager, ClusterReading, ShuffleReading
-from agent.settings import ListenerSettings
+from agent.settings_sources import ListenerSettings
 from agent.telemetry import Telemetry
 
 

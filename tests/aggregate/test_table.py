@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from agent.aggregate.snapshot import Instance, Role, Snapshot
 from agent.aggregate.table import Table
 from agent.domain.readings import Application, ClusterManager, ClusterReading, ExecutorRemoval, HdfsReading, NodeReading
-from agent.settings import ListenerSettings
+from agent.settings_sources import ListenerSettings
 from agent.telemetry import Telemetry
 from agent.wire import refusals
 from tests.captures import FILES, connections, first, report

@@ -7,7 +7,7 @@ from agent.domain.decisions import Hold, Resize
 from agent.domain.signals import Signal
 from agent.policy.reasons import Why
 from agent.policy.threshold import adjusted, decide
-from agent.settings import Rule
+from agent.settings_rules import Rule
 from tests.policy.build import IN, NOW, OUT, fleet, history, observation, settings, signal
 
 

@@ -14,7 +14,7 @@ import requests
 from agent.domain.readings import ExecutorRemoval, Reading
 from agent.sandbox.hadoop import views
 from agent.sandbox.hadoop.cluster import HadoopCluster, Node
-from agent.settings import RestSettings
+from agent.settings_sources import RestSettings
 from agent.sources.polls import SparkPoll, hdfs_poll, yarn_poll
 from agent.sources.rest_poller import Poll, RestPoller
 from agent.telemetry import Telemetry

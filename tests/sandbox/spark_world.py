@@ -18,7 +18,7 @@ import psutil
 from agent.aggregate.table import Table
 from agent.sandbox.java import Java
 from agent.sandbox.spark.conf import MetricsSink
-from agent.settings import ListenerSettings
+from agent.settings_sources import ListenerSettings
 from agent.sources.graphite_listener import Listener
 from agent.telemetry import Telemetry
 from agent.wire import graphite

@@ -22,9 +22,10 @@ from agent.sandbox.demo.figures import Figures
 from agent.sandbox.demo.ground import standalone
 from agent.sandbox.demo.plan import Places, Plan
 from agent.sandbox.demo.runner import Ending
-from agent.settings import RestSettings, SourcesSettings, parse
+from agent.settings import parse
 from agent.settings_file import render
 from agent.settings_policy import PolicyKind
+from agent.settings_sources import RestSettings, SourcesSettings
 
 SOURCES = SourcesSettings(standalone=RestSettings(url="http://m", period_s=1.0), node_period_s=2.0)
 STEPS = frozenset({"policy.rules.memory-low.adjustment_units", "policy.rules.memory-free.adjustment_units"})

@@ -10,7 +10,7 @@ from random import Random
 from typing import Any
 
 from agent.domain.datums import Datum, Dimensions, Distribution, Unit
-from agent.settings import CloudWatchSettings
+from agent.settings_sinks import CloudWatchSettings
 from agent.sinks.backoff import Backoff
 from agent.sinks.cloudwatch import CloudWatchSink
 from agent.telemetry import Telemetry

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from random import Random
 
-from agent.settings import CloudWatchSettings, JsonlSettings, SinksSettings
+from agent.settings_sinks import CloudWatchSettings, JsonlSettings, SinksSettings
 from agent.sinks import SINKS, BuiltSink, SinkParts
 from agent.telemetry import Telemetry
 from tests.fakes.cloudwatch import FakeCloudWatch

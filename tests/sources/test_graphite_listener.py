@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agent.aggregate.table import Table
-from agent.settings import ListenerSettings
+from agent.settings_sources import ListenerSettings
 from agent.sources.graphite_listener import Listener
 from agent.telemetry import Telemetry
 from agent.wire import refusals

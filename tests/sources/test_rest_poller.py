@@ -19,7 +19,7 @@ from agent.domain.readings import (
     ShuffleReading,
 )
 from agent.domain.stages import StagesReading
-from agent.settings import RestSettings
+from agent.settings_sources import RestSettings
 from agent.sources.http_reader import HttpReader
 from agent.sources.polls import SparkPoll, hdfs_poll, standalone_poll, yarn_poll
 from agent.sources.rest_poller import Poll, RestPoller

@@ -19,7 +19,7 @@ from agent.sandbox.spark.conf import MetricsSink
 from agent.sandbox.spark.home import SparkMissing
 from agent.sandbox.spark.nodes import SparkNodes
 from agent.sandbox.spark.standalone import SparkFailed, StandaloneCluster
-from agent.settings import RestSettings, SourcesSettings
+from agent.settings_sources import RestSettings, SourcesSettings
 
 CANNOT_STAND: tuple[type[Exception], ...] = (JavaMissing, SparkMissing, SparkFailed)
 """There is nothing to run the demo on; the text says what to do."""

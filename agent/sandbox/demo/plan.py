@@ -9,24 +9,13 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from agent.settings import (
-    DEFAULT_RULES,
-    AwsSettings,
-    CloudWatchSettings,
-    ClusterSettings,
-    FleetSettings,
-    GuardSettings,
-    IdleSettings,
-    InstanceType,
-    JournalSettings,
-    JsonlSettings,
-    ListenerSettings,
-    PolicySettings,
-    Settings,
-    SinksSettings,
-    SourcesSettings,
-)
+from agent.settings import AwsSettings, ClusterSettings, IdleSettings, JournalSettings, PolicySettings, Settings
+from agent.settings_fleet import FleetSettings, InstanceType
+from agent.settings_guards import GuardSettings
 from agent.settings_policy import DataprocSettings, DemandSettings, PolicyKind
+from agent.settings_rules import DEFAULT_RULES
+from agent.settings_sinks import CloudWatchSettings, JsonlSettings, SinksSettings
+from agent.settings_sources import ListenerSettings, SourcesSettings
 
 INSTANCE_TYPE = "r6i.xlarge"
 """What the sandbox's instances are called; what they are is a Spark worker."""

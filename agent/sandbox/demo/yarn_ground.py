@@ -18,7 +18,7 @@ from agent.sandbox.hadoop.spark import SparkOnYarn
 from agent.sandbox.nodes import NodeHost
 from agent.sandbox.spark.conf import MetricsSink
 from agent.sandbox.spark.home import SparkHome
-from agent.settings import HadoopSettings, RestSettings, SourcesSettings
+from agent.settings_sources import HadoopSettings, RestSettings, SourcesSettings
 
 CANNOT_STAND: tuple[type[Exception], ...] = (HadoopMissing, HadoopFailed)
 """There is no Hadoop to run the demo on; the text says what to do."""
