@@ -1,0 +1,113 @@
+"""`demo`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    pass
+
+
+@click.command()
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where to leave the report [./demo-report-<time>].",
+)
+@click.option(
+    "--cluster",
+    type=click.Choice(["standalone", "yarn"]),
+    default="standalone",
+    show_default=True,
+    help="What runs the executors. yarn: real Hadoop daemons, whose jars Maven brings.",
+)
+@click.option(
+    "--policy",
+    type=click.Choice(["threshold", "dataproc", "demand"]),
+    default="threshold",
+    show_default=True,
+    help="What scales; another than threshold is compared with it.",
+)
+@click.option(
+    "--compare/--no-compare",
+    default=None,
+    help="Run the same job with thresholds first, for the report.  [default: with another policy than threshold]",
+)
+@click.option(
+    "--against",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    metavar="FOLDER",
+    help="Compare with an earlier report instead.",
+)
+@click.option(
+    "--without",
+    type=click.Choice(["sink", "spot", "job-end"]),
+    help="Take one part away and see the demo fail at the stage that needs it.",
+)
+@click.option(
+    "--shuffle-service",
+    is_flag=True,
+    help="On YARN: Spark's external shuffle service in the NodeManagers, if Maven brings it. It listens on all "
+    "interfaces, which is why it is off by default.",
+)
+def demo(
+    folder: Path | None,
+    cluster: str,
+    policy: str,
+    compare: bool | None,
+    against: Path | None,
+    without: str | None,
+    shuffle_service: bool,
+) -> None:
+    """Watch the whole loop on this machine: a real Spark, a sandbox of EMR, and the agent as you would run it.
+
+    It takes about two minutes, twice that when policies are compared, and ends when the idle cluster has been
+    terminated. Every stage counts only as seen from outside the agent: in CloudWatch, EMR and Spark.
+    """
+    import dataclasses
+    import time
+
+    from rich.console import Console
+
+    from agent.settings_policy import PolicyKind
+
+    try:
+        from agent.sandbox.demo import compared, figures, ground, yarn_ground
+        from agent.sandbox.demo.plan import Plan
+    except ModuleNotFoundError as error:
+        raise click.ClickException(f"{error}; the demo needs: pip install 'tidemark[sandbox]'") from error
+    if shuffle_service and cluster != "yarn":
+        raise click.UsageError("--shuffle-service is of NodeManagers: it needs --cluster yarn")
+    plan, stand = (Plan(), ground.standalone) if cluster == "standalone" else (yarn_ground.PLAN, yarn_ground.yarn)
+    kind = PolicyKind(policy)
+    if compare is None:
+        compare = kind is not PolicyKind.THRESHOLD and without is None and against is None
+    if compare and (kind is PolicyKind.THRESHOLD or without or against):
+        raise click.UsageError("--compare is of another policy than threshold, and needs the whole demo twice")
+    try:
+        beside = None if against is None else figures.read(against)
+    except ValueError as error:
+        raise click.ClickException(str(error)) from error
+    plan = dataclasses.replace(
+        plan,
+        policy=kind,
+        sink=without != "sink",
+        spot_supply=0 if without == "spot" else None,
+        job_ends=without != "job-end",
+        shuffle_service=shuffle_service,
+    )
+    target = (folder or Path(time.strftime("demo-report-%Y%m%d-%H%M%S"))).resolve()
+    console = Console(highlight=False)
+    try:
+        ending = compared.run(plan, target, console, stand, compare=compare, beside=beside)
+    except (*ground.CANNOT_STAND, *yarn_ground.CANNOT_STAND) as error:
+        raise click.ClickException(str(error)) from error
+    except KeyboardInterrupt:
+        raise click.ClickException(f"interrupted; what there is so far is in {target}") from None
+    console.print(f"\nReport: {ending.page}")
+    if ending.missing is not None:
+        raise click.ClickException(f"stage not observed: {ending.missing.name}")
+    console.print("Every stage was observed.", style="bold green")
