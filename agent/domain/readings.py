@@ -86,6 +86,8 @@ class Application:
     cores_used: float | None = None
     master_host: str | None = None
     """Where its application master runs: host name or address, without a port."""
+    master_memory_mb: float | None = None
+    """What its application master holds of its memory; None where the cluster manager does not say."""
     asks: tuple[ContainerAsk, ...] | None = None
     """What it waits for; None where the cluster manager does not say, or says it in a way that bounds the place."""
     limited_by: str | None = None

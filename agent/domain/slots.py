@@ -27,9 +27,11 @@ def executor_size(reading: ClusterReading) -> Size | None:
     """What one executor asks for, from the best source at hand; None when nothing tells.
 
     The largest container that a running application waits for, or the largest executor where the cluster manager says
-    what one takes; else the mean of what waits; else the mean of what
-    running applications hold, application masters left out where their size shows; else what those that wait to run
-    ask for, which are application masters.
+    what one takes; else the mean of what waits; else the mean of what running applications hold, application masters
+    left out where their size is told or shows; else what those that wait to run ask for, which are application masters.
+
+    Where no master's size is known (Hadoop before 2.8, and none alone on its node) the mean of n containers is at most
+    one n-th too small, for a master is as a rule no larger than an executor; and it is never too large for that.
     """
     applications = reading.applications or ()
     running = [application for application in applications if application.state == RUNNING]
@@ -126,7 +128,7 @@ def _mean_held(running: Iterable[Application], nodes: Iterable[ClusterNode]) -> 
         held = application.containers or 0
         if held < 2:
             continue
-        master = masters.get((application.master_host or "").lower())
+        master = application.master_memory_mb or masters.get((application.master_host or "").lower())
         if master is not None and master < application.memory_used_mb:
             memory, count = memory + application.memory_used_mb - master, count + held - 1
             cores += (application.cores_used or 0) * (held - 1) / held

@@ -29,9 +29,17 @@ METRICS_PATH = "/ws/v1/cluster/metrics"
 NODES_PATH = "/ws/v1/cluster/nodes"
 APPS_PATH = f"/ws/v1/cluster/apps?states={','.join(UNFINISHED)}"
 
+
+def headroom(value: object) -> float | None:
+    """What can still be given out. Below zero there is none: the containers of a node that has shrunk or left count
+    against what there is for a while (`FairScheduler.updateRootQueueMetrics`, `SchedulerNode.updateTotalResource`)."""
+    found = number(value)
+    return None if found is None else max(0.0, found)
+
+
 _METRICS = (
     Field("totalMB", "memory_total_mb", amount),
-    Field("availableMB", "memory_available_mb", amount),
+    Field("availableMB", "memory_available_mb", headroom),
     Field("pendingMB", "memory_pending_mb", amount, required=False),
     Field("containersPending", "containers_pending", count, required=False),
     Field("containersReserved", "containers_reserved", count, required=False),
@@ -50,7 +58,7 @@ _NODE = (
     Field("nodeHostName", "host", text),
     Field("state", "state", text),
     Field("usedMemoryMB", "used", amount),
-    Field("availMemoryMB", "available", amount, required=False),
+    Field("availMemoryMB", "available", number, required=False),
     Field("numContainers", "containers", count, required=False),
     Field("availableVirtualCores", "cores", number, required=False),
 )
@@ -143,10 +151,11 @@ def nodes(value: object, at: float) -> tuple[ClusterNode, ...] | Malformed:  # n
             host=node["host"],
             alive=node["state"] == "RUNNING",
             draining=node["state"] == "DECOMMISSIONING",
-            memory_total_mb=node["used"] + (node["available"] or 0.0),
+            # less than what is used, when the node has shrunk under its containers
+            memory_total_mb=max(0.0, node["used"] + (node["available"] or 0.0)),
             memory_used_mb=node["used"],
             containers=node["containers"],
-            memory_available_mb=node["available"],
+            memory_available_mb=headroom(node["available"]),
             cores_available=node["cores"],
             label=_label(record),
         )
@@ -190,8 +199,20 @@ def _application(app: dict[str, Any], record: object) -> Application:
         cores_used=app["cores"],
         master_host=(app["master"] or "").partition(":")[0] or None,
         asks=_asks(record),
+        master_memory_mb=None if waits else _master_memory(record),
         limited_by=_limit(app["diagnostics"] or "") if waits else None,
     )
+
+
+def _master_memory(app: object) -> float | None:
+    """What its application master holds (`ResourcesInfo`, 2.8 and later), over all partitions: it is in one of them.
+
+    Zero is not told: a scheduler that does not keep it writes that too.
+    """
+    told = member(app, "resourceInfo", "resourceUsagesByPartition")
+    usages = [told] if isinstance(told, dict) else _list(told)
+    held = (amount(member(usage, "amUsed", "memory")) for usage in usages)
+    return sum(memory for memory in held if memory) or None
 
 
 def _limit(diagnostics: str) -> str | None:

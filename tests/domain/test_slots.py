@@ -43,6 +43,8 @@ HELD = {"memory_used_mb": 1024.0 + 2 * 4505, "containers": 3, "cores_used": 3.0,
         (reading(app(asks=None, **HELD), memory_pending_mb=9010.0, containers_pending=2), 4505),
         (reading(app(asks=(), **HELD)), (1024 + 2 * 4505) / 3),
         (reading(app(asks=(), **HELD), nodes=(node(15360, containers=1),)), 4505),
+        (reading(app(asks=(), **HELD, master_memory_mb=1024.0)), 4505),
+        (reading(app(asks=(), **HELD, master_memory_mb=99999.0)), (1024 + 2 * 4505) / 3),
         (reading(app(asks=(), memory_used_mb=1408.0, containers=1), app("ACCEPTED", asks=MASTER_ASK)), 1408),
         (reading(app("ACCEPTED", asks=None), memory_pending_mb=1408.0, containers_pending=1), 1408),
         (reading(app(asks=(), memory_used_mb=1408.0, containers=1)), None),
@@ -56,6 +58,8 @@ HELD = {"memory_used_mb": 1024.0 + 2 * 4505, "containers": 3, "cores_used": 3.0,
         "the mean of what waits, where only sums are told",
         "the mean of what is held",
         "the same without the master, where its size shows",
+        "the same without the master, where its size is told",
+        "a master that holds more than its application is a figure gone wrong",
         "a master alone is no executor",
         "better a master's size than none",
         "only masters",
@@ -67,6 +71,23 @@ HELD = {"memory_used_mb": 1024.0 + 2 * 4505, "containers": 3, "cores_used": 3.0,
 def test_the_size_of_an_executor_is_from_the_best_source(told: ClusterReading, memory: float | None) -> None:
     size = executor_size(told)
     assert (size.memory_mb if size else None) == memory
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 20), st.integers(1, 9)), min_size=1, max_size=5),
+)
+def test_with_masters_of_unknown_size_the_mean_is_at_most_its_share_too_small(
+    apps: list[tuple[int, int]],
+) -> None:
+    """Each with so many executors of 9,000 MB, and a master of one to nine thousand."""
+    held = [
+        app(asks=(), containers=executors + 1, memory_used_mb=9000.0 * executors + 1000.0 * master)
+        for executors, master in apps
+    ]
+    size = executor_size(reading(*held))
+    fewest = min(executors + 1 for executors, _ in apps)
+    assert size is not None
+    assert 9000 * (1 - 1 / fewest) <= size.memory_mb <= 9000 + 1e-6
 
 
 @pytest.mark.parametrize(

@@ -93,12 +93,56 @@ def test_an_older_release_without_the_flag_and_without_labels_is_taken_by_its_pl
     assert isinstance(reading, ClusterReading) and reading.memory_available_mb == 272
 
 
-def test_a_required_figure_that_is_missing_or_negative_is_bad_data_and_names_itself() -> None:
-    for broken in (None, -1, "many", True, float("nan"), 10**400):
+def test_a_required_figure_that_is_missing_or_no_number_is_bad_data_and_names_itself() -> None:
+    for broken in (None, "many", True, float("nan"), 10**400):
         body = load("running/metrics")
         body["clusterMetrics"]["availableMB"] = broken
         assert yarn.metrics(body, 7.0) == Malformed("metrics: availableMB")
+    body = load("running/metrics")
+    body["clusterMetrics"]["totalMB"] = -1
+    assert yarn.metrics(body, 7.0) == Malformed("metrics: totalMB")
     assert yarn.metrics({"RemoteException": {}}, 7.0) == Malformed("metrics: no object")
+
+
+def test_headroom_below_zero_is_none() -> None:
+    """The fair scheduler subtracts what containers hold from what the nodes have: some of those may have gone."""
+    body = load("running/metrics")
+    body["clusterMetrics"] |= {"availableMB": -9000, "totalMB": 4096, "crossPartitionMetricsAvailable": False}
+    reading = yarn.metrics(body, 7.0)
+    assert isinstance(reading, ClusterReading)
+    assert (reading.memory_total_mb, reading.memory_available_mb) == (4096, 0)
+
+
+@pytest.mark.parametrize(("used", "available", "total"), [(1500, -500, 1000), (1500, -2000, 0), (0, 800, 800)])
+def test_a_node_that_has_shrunk_under_its_containers_has_nothing_free(used: int, available: int, total: int) -> None:
+    record = load("running/nodes")["nodes"]["node"][0] | {"usedMemoryMB": used, "availMemoryMB": available}
+    nodes = yarn.nodes({"nodes": {"node": [record]}}, 0.0)
+    assert isinstance(nodes, tuple)
+    assert [(node.memory_total_mb, node.memory_free_mb) for node in nodes] == [(total, max(0, available))]
+
+
+@pytest.mark.parametrize(
+    ("body", "masters"),
+    [
+        ("running/apps", [256]),
+        ("limited/apps", [256, None]),  # the other one's master is only reckoned with
+        ("labels/apps", [256]),  # in another partition than its executors
+        ("waiting/apps", [None]),
+        ("apps_2.7", [None, None, None]),
+    ],
+)
+def test_what_an_application_master_holds_is_told_since_2_8(body: str, masters: list[float | None]) -> None:
+    assert [app.master_memory_mb for app in applications(load(body))] == masters
+
+
+def test_a_master_of_which_the_scheduler_keeps_no_figure_is_not_known() -> None:
+    body = load("running/apps")
+    (usage,) = body["apps"]["app"][0]["resourceInfo"]["resourceUsagesByPartition"]
+    body["apps"]["app"][0]["resourceInfo"]["resourceUsagesByPartition"] = usage
+    assert applications(body)[0].master_memory_mb == 256, "a list of one as its only member"
+    for nothing in (0, -1, None, "much"):
+        usage["amUsed"]["memory"] = nothing
+        assert applications(body)[0].master_memory_mb is None
 
 
 WORKING, DRAINED, EMPTY = (True, False, 1100, 1024, 2), (False, True, 768, 768, 1), (True, False, 1100, 0, 0)
