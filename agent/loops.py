@@ -18,6 +18,18 @@ MAX_FAILURES_IN_A_ROW = 5
 """After so many the loop gives up and the process ends, so that its supervisor starts a fresh one."""
 
 
+@dataclass(frozen=True, slots=True)
+class LoopState:
+    """One loop as it stands."""
+
+    name: str
+    silent_s: float
+    """Since it last came round."""
+    limit_s: float
+    """Silent for longer, it ends the process."""
+    failed: bool
+
+
 @dataclass(slots=True)
 class _Loop:
     name: str
@@ -57,6 +69,11 @@ class Loops:
             if now - loop.beaten_at > loop.limit_s:
                 return f"{loop.name} has not come round for {now - loop.beaten_at:.0f} s"
         return None
+
+    def standing(self) -> tuple[LoopState, ...]:
+        """How each loop stands now, in the order in which they were added."""
+        now = time.monotonic()
+        return tuple(LoopState(each.name, now - each.beaten_at, each.limit_s, each.failed) for each in self._loops)
 
     def stop(self, deadline_s: float, first: str | None = None) -> None:
         """Ask all loops to stop and wait, together at most `deadline_s`: for the loop named `first` alone, or all."""

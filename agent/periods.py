@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from agent.aggregate.applications import Places, roll_up_applications
 from agent.aggregate.outgoing import application_datums, datums, of_this_agent, reason_datums, shadow_datums
-from agent.aggregate.rollup import roll_up
+from agent.aggregate.rollup import RollUp, roll_up
 from agent.aggregate.signals import signals
 from agent.aggregate.silent import unheard
 from agent.aggregate.snapshot import Snapshot
@@ -31,6 +31,8 @@ class Sensed:
     signals: Mapping[str, Signal]
     reading: ClusterReading | None
     snapshot: Snapshot
+    rollup: RollUp
+    """What the signals are the statistics of."""
 
 
 class Periods:
@@ -81,4 +83,4 @@ class Periods:
         rolled = roll_up(now, before, fleet=fleet, idle=idle)
         cluster = with_wants(now.cluster, now.instances)
         reading = None if cluster is None else replace(cluster, unheard=unheard(now))
-        return Sensed(signals(rolled, now, fleet=fleet), reading, now)
+        return Sensed(signals(rolled, now, fleet=fleet), reading, now, rolled)
