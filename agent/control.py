@@ -15,21 +15,23 @@ from agent.domain.decisions import Because, Decision, Hold, Outcome, Resize, Res
 from agent.domain.fleets import Cluster, Fleet
 from agent.domain.observation import Evidence, History, Interruption, Observation, Pause
 from agent.domain.ports import (
+    NO_REQUESTS,
     ClusterActuator,
     ClusterReader,
     FleetActuator,
     FleetReader,
-    Notifier,
     Probe,
+    RequestDesk,
     TurnJournal,
 )
 from agent.domain.prices import UnitPrices
 from agent.domain.readings import ClusterReading
+from agent.domain.requests import Request
 from agent.domain.rights import MissingRight
 from agent.domain.signals import Signal
 from agent.domain.stages import RemainingWork
 from agent.domain.turns import Started, Turn
-from agent.policy import busy, reasons, settling
+from agent.policy import busy, reasons, requested, settling
 from agent.policy.advice import advice
 from agent.policy.arbiter import ends_by_deadline
 from agent.policy.consider import Considered, consider
@@ -58,7 +60,6 @@ class Outside:
     """Asked rarely: EMR's quota is the account's."""
     resizer: FleetActuator
     ender: ClusterActuator
-    notifier: Notifier
     journal: TurnJournal
     prices: Callable[[], UnitPrices | None] = lambda: None
     """What a capacity unit costs, as last asked. Never raises."""
@@ -70,6 +71,7 @@ class Outside:
     """The pause that was asked for. Never raises."""
     interruption: Callable[[], Interruption | None] = lambda: None
     """EC2's last word on the node that the agent is on. Never raises."""
+    requests: RequestDesk = NO_REQUESTS
     missing: Callable[[], tuple[MissingRight, ...]] = tuple
     """The rights that AWS has denied and not given since."""
 
@@ -101,6 +103,7 @@ class Controller:
         self._steps: Evidence | None = None
         self._steps_asked_at: float | None = None
         self._shadow_targets: Mapping[str, int] = {}
+        self._requests: tuple[Request, ...] = ()
         self._write(lambda: outside.journal.started(_started(started_at, settings)))
 
     @property
@@ -130,15 +133,14 @@ class Controller:
     def turn(self, at: float) -> Turn:
         """One turn at that time. What it returns has been journalled."""
         self._cluster.read_if_due(at)
-        self._fleet.read_if_due(at, hurried=self._resize_in_flight(at))
+        self._requests = self._outside.requests.pending(at)
+        self._fleet.read_if_due(at, hurried=self._resize_in_flight(at) or bool(self._requests))
         first = self._consider(at, self._probe(at))
         if isinstance(first.decision, Hold):
             final, unconfirmed, refusal = first, None, None
         else:
             final, refusal = self._confirm(at, first)
             unconfirmed = first.decision
-        if final.notice is not None:
-            self._notify(final)
         result = self._act(final, at) if refusal is None else Result(Outcome.NONE, refusal)
         given = advice(final.observation, self._settings)
         self._count(final, given)
@@ -153,10 +155,14 @@ class Controller:
             result=result,
             advice=given,
             shadows=final.shadows,
+            withheld=final.withheld,
+            requests=requested.answers(final.observation, final.requests, final.decision, result),
         )
         fleet = final.observation.fleet
         self._shadow_targets = {} if fleet is None else {name: _target(said, fleet) for name, said in final.shadows}
         self._write(lambda: self._outside.journal.turn(turn))
+        # after the journal: what has been answered may be forgotten by whoever asked
+        self._outside.requests.answer(turn.requests)
         return turn
 
     def _consider(self, at: float, evidence: tuple[Evidence, ...]) -> Considered:
@@ -178,6 +184,7 @@ class Controller:
             missing=self._outside.missing(),
             interruption=self._outside.interruption(),
             remaining=self._outside.remaining(),
+            requests=self._requests,
         )
 
     def _probe(self, at: float, *, freshly: bool = False) -> tuple[Evidence, ...]:
@@ -221,6 +228,8 @@ class Controller:
                 return self._outside.ender.terminate(reasons.text(decision.because))
             case Resize():
                 assert fleet is not None, "the guard `fleet_known` holds without a fleet"
+                if decision.request is not None and not self._outside.requests.claim(decision.request, at):
+                    return Result(Outcome.NONE, "that it is being done could not be written down beforehand")
                 result = self._outside.resizer.resize(fleet, decision)
                 if result.outcome is Outcome.APPLIED:
                     self._telemetry.count("ResizeActions")
@@ -235,15 +244,6 @@ class Controller:
         for name, said in considered.shadows:
             if differ(said, considered.decision):
                 self._telemetry.count(f"ShadowDecisionsDiffering.{name}")
-
-    def _notify(self, considered: Considered) -> None:
-        ending, seen = considered.notice, considered.observation
-        assert ending is not None
-        left = ending.at(seen.history, seen.at, self._settings.idle.notice_s) - seen.at
-        name = self._settings.cluster.id if seen.cluster is None else seen.cluster.id
-        self._outside.notifier.notify(
-            f"Tidemark ends {name} in {left:.0f} s", f"{name} is ended in {left:.0f} s: {ending.because.text}"
-        )
 
     def _resize_in_flight(self, at: float) -> bool:
         fleet, history = self._fleet.last, self._history

@@ -21,6 +21,7 @@ from agent.domain.fleets import Cluster, Fleet
 from agent.domain.observation import Evidence, History, Interruption, Observation, Pause
 from agent.domain.prices import UnitPrices
 from agent.domain.readings import ClusterNode, ClusterReading
+from agent.domain.requests import Answer, Request
 from agent.domain.rights import MissingRight
 from agent.domain.signals import Signal, Statistic
 from agent.domain.stages import RemainingWork
@@ -41,6 +42,8 @@ _PRICES = TypeAdapter(UnitPrices | None)
 _PAUSE = TypeAdapter(Pause | None)
 _INTERRUPTION = TypeAdapter(Interruption | None)
 _MISSING = TypeAdapter(tuple[MissingRight, ...])
+_REQUESTS = TypeAdapter(tuple[Request, ...])
+_ANSWERS = TypeAdapter(tuple[Answer, ...])
 _STARTED = TypeAdapter(Started)
 
 
@@ -115,12 +118,14 @@ def turn_to_json(turn: Turn) -> dict[str, Any]:
         "detail": turn.result.detail,
         "advice": [[reason.code, reason.text] for reason in turn.advice],
         "shadows": [[name, decision_to_json(said)] for name, said in turn.shadows],
+        "withheld": None if turn.withheld is None else [turn.withheld.code, turn.withheld.text],
+        "requests": _ANSWERS.dump_python(turn.requests, mode="json"),
     }
 
 
 def turn_from_json(line: Mapping[str, Any]) -> Turn:
     """Raises LookupError, TypeError or ValueError for what is no turn."""
-    notice, unconfirmed = line["notice"], line["unconfirmed"]
+    notice, unconfirmed, withheld = line["notice"], line["unconfirmed"], line.get("withheld")
     return Turn(
         observation=observation_from_json(line["observation"]),
         proposals=tuple((str(name), decision_from_json(said)) for name, said in line["proposals"]),
@@ -131,6 +136,8 @@ def turn_from_json(line: Mapping[str, Any]) -> Turn:
         result=Result(Outcome(line["outcome"]), str(line["detail"])),
         advice=tuple(Reason(str(code), str(text)) for code, text in line.get("advice", ())),
         shadows=tuple((str(name), decision_from_json(said)) for name, said in line.get("shadows", ())),
+        withheld=None if withheld is None else Reason(str(withheld[0]), str(withheld[1])),
+        requests=_ANSWERS.validate_python(line.get("requests", ())),
     )
 
 
@@ -149,6 +156,7 @@ def observation_to_json(seen: Observation) -> dict[str, Any]:
         "missing": _MISSING.dump_python(seen.missing, mode="json"),
         "interruption": _INTERRUPTION.dump_python(seen.interruption, mode="json"),
         "remaining": _REMAINING.dump_python(seen.remaining, mode="json"),
+        "requests": _REQUESTS.dump_python(seen.requests, mode="json"),
     }
 
 
@@ -168,6 +176,7 @@ def observation_from_json(found: Mapping[str, Any]) -> Observation:
         missing=_MISSING.validate_python(found.get("missing", ())),
         interruption=_INTERRUPTION.validate_python(found.get("interruption")),
         remaining=_REMAINING.validate_python(found.get("remaining")),
+        requests=_REQUESTS.validate_python(found.get("requests", ())),
     )
 
 
@@ -178,12 +187,14 @@ def decision_to_json(decision: Decision) -> dict[str, Any]:
             return {"says": "hold", "because": because}
         case Terminate():
             return {"says": "terminate", "because": because}
-        case Resize(current, target, _, rule, on_demand, groups):
+        case Resize(current, target, _, rule, on_demand, groups, request):
             told = {"says": "resize", "current": current, "target": target, "rule": rule, "because": because}
             if on_demand is not None:
                 told["on_demand"] = on_demand
             if groups:
                 told["groups"] = [[group.id, group.target, list(group.leaving)] for group in groups]
+            if request is not None:
+                told["request"] = request
             return told
 
 
@@ -207,6 +218,7 @@ def decision_from_json(found: Mapping[str, Any]) -> Decision:
                     GroupTarget(str(id), int(target), tuple(map(str, leaving)))
                     for id, target, leaving in found.get("groups", ())
                 ),
+                request=None if (request := found.get("request")) is None else str(request),
             )
         case other:
             raise ValueError(f"{other!r} is no decision")

@@ -50,6 +50,8 @@ class Resize:
     """Of the target, units on demand; None where the market that is not bought on keeps what it has."""
     groups: tuple[GroupTarget, ...] = ()
     """On a cluster of instance groups: those that get another size. They are of one direction."""
+    request: str | None = None
+    """The id of the request that it answers; None where a policy asks of itself."""
 
     def __post_init__(self) -> None:
         if self.target == self.current or self.target < 0:
@@ -89,7 +91,7 @@ def differ(one: Decision, other: Decision) -> bool:
 
 def _deed(decision: Decision) -> Decision:
     bare = replace(decision, because=())
-    return replace(bare, rule=None) if isinstance(bare, Resize) else bare
+    return replace(bare, rule=None, request=None) if isinstance(bare, Resize) else bare
 
 
 class Outcome(StrEnum):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from agent.domain.fleets import Cluster, Fleet
 from agent.domain.prices import UnitPrices
 from agent.domain.readings import ClusterReading
+from agent.domain.requests import Request
 from agent.domain.rights import MissingRight
 from agent.domain.signals import Signal
 from agent.domain.stages import RemainingWork
@@ -58,6 +59,18 @@ class Shortage:
     """On-demand units that were bought in the place of spot."""
     groups: Mapping[str, float] = field(default_factory=dict)
     """By id of the instance groups that were short: when that was last answered."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Requested:
+    """The last resize that somebody outside asked for, and that was made."""
+
+    at: float
+    until: float
+    """No policy resizes the other way before."""
+    scales_out: bool
+    by: str
+    """Who or which alarm."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +138,7 @@ class History:
     notified_at: float | None = None
     """When it went out."""
     terminate_sent_at: float | None = None
+    requested: Requested | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,3 +192,5 @@ class Observation:
     """EC2's last word on the primary itself; None while there is none, and off the spot market."""
     remaining: RemainingWork | None = None
     """What Spark still has to do, whatever its age."""
+    requests: tuple[Request, ...] = ()
+    """What somebody outside asks for and has not been settled, expired or not."""

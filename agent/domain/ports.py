@@ -10,6 +10,7 @@ from agent.domain.decisions import Resize, Result
 from agent.domain.fleets import Cluster, Fleet
 from agent.domain.observation import Evidence
 from agent.domain.readings import Reading
+from agent.domain.requests import Answer, Request
 from agent.domain.turns import Started, Turn
 
 Clock = Callable[[], float]
@@ -59,11 +60,6 @@ class FleetActuator(Protocol):
 class ClusterActuator(Protocol):
     def terminate(self, reason: str) -> Result:
         """Never raises for the world's faults: they are the result."""
-
-
-class Notifier(Protocol):
-    def notify(self, subject: str, text: str) -> None:
-        """Best effort and bounded in time; failures are counted, never raised."""
 
 
 class TurnJournal(Protocol):

@@ -8,6 +8,7 @@ from typing import Any
 
 from agent.domain.decisions import Because, Decision, Reason, Result
 from agent.domain.observation import Observation
+from agent.domain.requests import Answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +24,7 @@ class Turn:
     decision: Decision
     """The same after the guards."""
     notice: Reason | None
-    """Why a notice of the coming end went out in this turn; None when none did."""
+    """Why a notice of the coming end goes out in this turn; None when none does."""
     unconfirmed: Decision | None
     """What was decided before everything was read afresh for acting on it; None when there was nothing to act on."""
     result: Result
@@ -31,6 +32,10 @@ class Turn:
     """What no number of nodes cures, as it looked in this turn."""
     shadows: tuple[tuple[str, Decision], ...] = ()
     """What each shadow policy would have done, by its name."""
+    withheld: Reason | None = None
+    """Why what was wanted is not done, by the guard that withheld it; None where nothing was withheld."""
+    requests: tuple[Answer, ...] = ()
+    """What this turn made of each request that it saw."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

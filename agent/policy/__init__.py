@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from agent.domain.decisions import Decision
 from agent.domain.observation import Observation
-from agent.policy import dataproc, deadline, demand, idle, limits, shortage, threshold
+from agent.policy import dataproc, deadline, demand, idle, limits, requested, shortage, threshold
 from agent.settings import Settings
 from agent.settings_policy import SHORTAGE, PolicyKind
 
@@ -29,6 +29,7 @@ SCALERS: Mapping[PolicyKind, Policy] = MappingProxyType(
 POLICIES: Mapping[str, Policy] = MappingProxyType(
     {
         SHORTAGE: shortage.decide,
+        "requests": requested.decide,
         "limits": limits.decide,
         "idle": idle.decide,
         "deadline": deadline.decide,

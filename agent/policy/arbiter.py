@@ -1,14 +1,15 @@
 """One decision of many proposals, by safety.
 
-    a deadline's end > an answer to a shortage > a scale in to the maximum > the greatest scale out of a rule
-    > a rule that counts towards one > an end for idleness > a scale out to the minimum > a scale in, the gentlest
-    > any other hold
+    a deadline's end > an answer to a shortage > a scale in to the maximum > what a person asks for
+    > the greatest scale out of a rule or an alarm > a rule that counts towards one > an end for idleness
+    > a scale out to the minimum > a scale in, the gentlest > any other hold
 
 A hold of a rule that has nothing to ask for, or does not see its signal, does not keep another rule from acting:
 executors' signals vanish with the executors, just when it is time to scale in. A rule that is already breaching
 towards a scale out does: shrinking or ending beside it would be acting on contradictory data. A scale out that no
 rule asks for (the minimum) is no sign of work, and so does not keep an idle cluster alive. Above the maximum no rule
-may grow, so what leads back to it comes before.
+may grow, so what leads back to it comes before. A person who looks at the cluster knows what no rule sees; an alarm is
+one rule among the others.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from agent.domain.decisions import Decision, Hold, Reason, Resize, Terminate
+from agent.domain.requests import BY_HAND
 from agent.policy.reasons import Why, own
 from agent.settings_policy import SHORTAGE
 
@@ -45,9 +47,11 @@ def without_context(decision: Hold) -> Hold:
 
 
 def leaves_open(decision: Decision) -> bool:
-    """Whether other proposals may still come about when a guard withholds this one: an end, an answer to a shortage
-    or the way back to the maximum says nothing about what else is to be done."""
+    """Whether other proposals may still come about when a guard withholds this one: an end, an answer to a shortage,
+    the way back to the maximum or a request says nothing about what else is to be done."""
     if isinstance(decision, Resize):
+        if decision.request is not None:
+            return True
         return decision.rule == SHORTAGE or (decision.rule is None and not decision.scales_out)
     return isinstance(decision, Terminate)
 
@@ -55,7 +59,7 @@ def leaves_open(decision: Decision) -> bool:
 def alike(one: Decision, other: Decision) -> bool:
     """Whether they are the same kind of proposal: what withholds the one withholds the other."""
     if isinstance(one, Resize) and isinstance(other, Resize):
-        return one.rule == other.rule and one.scales_out == other.scales_out
+        return (one.rule, one.request, one.scales_out) == (other.rule, other.request, other.scales_out)
     return type(one) is type(other)
 
 
@@ -66,7 +70,7 @@ def ends_by_deadline(decision: Decision) -> bool:
 def _weight(decision: Decision) -> tuple[int, int]:
     match decision:
         case Terminate():
-            return (8 if ends_by_deadline(decision) else 3, 0)
+            return (9 if ends_by_deadline(decision) else 3, 0)
         case Resize():
             return (_urgency(decision), decision.target)
         case Hold():
@@ -75,9 +79,11 @@ def _weight(decision: Decision) -> tuple[int, int]:
 
 def _urgency(decision: Resize) -> int:
     if decision.rule == SHORTAGE:
-        return 7
+        return 8
+    if decision.request is not None and decision.rule == BY_HAND:
+        return 6
     if not decision.scales_out:
-        return 6 if decision.rule is None else 1
+        return 7 if decision.rule is None else 1
     return 2 if decision.rule is None else 5
 
 

@@ -8,7 +8,7 @@ from functools import partial
 
 from agent.domain.decisions import Decision, Hold, Reason
 from agent.domain.observation import Observation
-from agent.policy import POLICIES, SCALERS, Policy, arbiter, guards
+from agent.policy import POLICIES, SCALERS, Policy, arbiter, guards, requested
 from agent.policy.ending import Ending, notice, notified
 from agent.policy.guards import Guard
 from agent.policy.history import advance
@@ -29,6 +29,8 @@ class Considered:
     """Why what was wanted is not done, by the guard that withheld it."""
     shadows: tuple[tuple[str, Decision], ...] = ()
     """What each shadow policy would have done now, after the guards."""
+    requests: tuple[tuple[str, Decision], ...] = ()
+    """By id of each request that has not expired: what the guards make of it alone."""
 
 
 def consider(
@@ -53,6 +55,7 @@ def consider(
         notice=coming,
         withheld=withheld,
         shadows=shadows,
+        requests=tuple((request.id, guarded(said)) for request, said in requested.each(observation)),
     )
 
 

@@ -165,6 +165,9 @@ def own_signal_fresh(observation: Observation, decision: Decision, settings: Set
     """Policies without rules look at the cluster manager's answer: `not_blind` sees to that."""
     if not isinstance(decision, Resize) or decision.rule in {None, SHORTAGE, settings.policy.kind}:
         return decision
+    if decision.request is not None:
+        # that somebody asked, and not long ago, is what it rests on
+        return decision
     rule = next((rule for rule in settings.policy.rules if rule.name == decision.rule), None)
     if rule is None:
         return decision.withheld(Reason(Why.UNKNOWN_RULE, f"{decision.rule} is no rule of the settings"))

@@ -9,7 +9,7 @@ from agent.domain.decisions import Decision, Hold, Outcome, Resize, Result, Term
 from agent.domain.fleets import Fleet
 from agent.domain.observation import History, Observation
 from agent.domain.signals import Signal
-from agent.policy import heard, measured, queue, shortage, unused, vetoes, work
+from agent.policy import heard, measured, queue, requested, shortage, unused, vetoes, work
 from agent.policy.busy import busy
 from agent.policy.freshness import Fresh, breaches, look
 from agent.settings import PolicySettings, Settings
@@ -86,6 +86,7 @@ def _resized(history: History, decision: Resize, outcome: Outcome, observation: 
     history = replace(history, scaled_out_at=at) if decision.scales_out else replace(history, scaled_in_at=at)
     if outcome is Outcome.DRY_RUN:
         return history
+    history = replace(history, requested=requested.last(observation, decision))
     if outcome is Outcome.FAILED:
         history = replace(history, refused_at=at)
     # the fleet that was read for this resize may bear a later time than the turn, and yet knows nothing of it
@@ -138,6 +139,7 @@ def _not_ahead(history: History, seen: Observation) -> History:
         terminate_sent_at=_earlier(history.terminate_sent_at, at),
         shortage=replace(
             history.shortage,
+        requested=requested.not_ahead(history, at),
             began=_earlier(history.shortage.began, at),
             groups={group: min(then, at) for group, then in history.shortage.groups.items()},
         ),

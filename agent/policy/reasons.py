@@ -28,6 +28,9 @@ class Why(StrEnum):
     WORK_FITS = "work-fits"
     SLOTS_FREE = "slots-free"
     NO_DEMAND = "no-demand"
+    # what requests say
+    REQUESTED = "requested"
+    REQUEST_MET = "request-met"
     # what the limits say
     BELOW_MINIMUM = "below-minimum"
     ABOVE_MAXIMUM = "above-maximum"

@@ -78,8 +78,11 @@ def takes_away(observation: Observation, decision: Decision) -> bool:
 def still_useful(observation: Observation, fleet: Fleet, settings: Settings) -> int:
     """Units beyond those that are there which what waits could use now; all that is asked for where that is unknown.
 
-    A threshold rule that is breaching towards growth counts as use: headroom is a need of its own.
+    A threshold rule that is breaching towards growth counts as use: headroom is a need of its own. What somebody
+    outside asked for lately is of use to him.
     """
+    if (asked := observation.history.requested) is not None and asked.scales_out and observation.at < asked.until:
+        return fleet.shortfall
     reading = observation.reading
     if reading is None or _rule_asks(observation, settings) or fleet.target <= settings.fleet.min_capacity_units:
         return fleet.shortfall

@@ -25,10 +25,15 @@ def adjusted(rule: Rule, current: int) -> int:
 
     Percent are rounded away from zero and are at least one unit: 10 % of 3 units adds 1, -10 % removes 1.
     """
-    if rule.adjustment_units is not None:
-        change = rule.adjustment_units
+    return moved(current, rule.adjustment_units, rule.adjustment_percent)
+
+
+def moved(current: int, units: int | None, percent: float | None) -> int:
+    """The same by so many units, or else by that percentage."""
+    if units is not None:
+        change = units
     else:
-        percent = rule.adjustment_percent or 0.0
+        percent = percent or 0.0
         # 110 * 10.0 / 100 and its kind may miss the whole number by a rounding error
         size = math.ceil(round(abs(current * percent) / 100, 6))
         change = max(1, size) if percent > 0 else -max(1, size)
