@@ -62,6 +62,36 @@ class ClusterActuator(Protocol):
         """Never raises for the world's faults: they are the result."""
 
 
+class RequestDesk(Protocol):
+    """Where requests from outside lie until they are settled."""
+
+    def pending(self, at: float) -> tuple[Request, ...]:
+        """Those that are not settled and have not expired by then. Never raises."""
+
+    def claim(self, id: str, at: float) -> bool:
+        """Note, so that it outlasts this process, that the request is being acted on. False if that cannot be noted
+        or has been before: then nothing may be done for it. Never raises."""
+
+    def answer(self, answers: Sequence[Answer]) -> None:
+        """Hear what a turn made of them. What is settled is not pending again. Never raises."""
+
+
+class NoRequests:
+    """Nobody outside may ask for anything."""
+
+    def pending(self, at: float) -> tuple[Request, ...]:  # noqa: ARG002
+        return ()
+
+    def claim(self, id: str, at: float) -> bool:  # noqa: ARG002
+        return False
+
+    def answer(self, answers: Sequence[Answer]) -> None:
+        pass
+
+
+NO_REQUESTS = NoRequests()
+
+
 class TurnJournal(Protocol):
     def started(self, started: Started) -> None:
         """Write down that the agent began. Raises OSError."""
