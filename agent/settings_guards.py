@@ -14,8 +14,8 @@ class GuardSettings(Model):
 
     max_hold_s: Seconds = Field(
         1800.0,
-        description="A veto by lost or fresh capacity, transfers, the heap or shuffle files stands no longer than this "
-        "without a break.",
+        description="A veto by lost or fresh capacity, deaths of memory, transfers, the heap or shuffle files stands "
+        "no longer than this without a break.",
     )
     capacity_lost_hold_s: Annotated[float, Field(ge=0)] = Field(
         300.0, description="Nothing is given back for so long after units were lost that nobody gave back."

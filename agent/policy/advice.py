@@ -1,4 +1,4 @@
-"""What no number of nodes cures: executors that are too small for their work, or far too large for it."""
+"""What no number of nodes cures: executors that are too small for their work, or far too large for it or for a node."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from agent.domain.decisions import Because, Reason
 from agent.domain.observation import Observation
 from agent.domain.signals import Statistic
+from agent.policy.freshness import blindness
+from agent.policy.load import node_memory_mb, too_large
 from agent.policy.reasons import Why
-from agent.policy.vetoes import fresh, heap_pressure
+from agent.policy.vetoes import dying, fresh, heap_pressure
 from agent.settings import Settings
 
 QUIET_GC_PERCENT = 3.0
@@ -18,12 +20,28 @@ FULL_PERCENT = 15.0
 
 
 def advice(observation: Observation, settings: Settings) -> Because:
-    """At most one of the two; nothing where the figures are missing or old."""
-    return tuple(_advice(observation, settings))
+    """Nothing where the figures are missing or old. Executors are never both too small and too large for their work."""
+    return (*_of_work(observation, settings), *_of_nodes(observation, settings))
 
 
-def _advice(observation: Observation, settings: Settings) -> Iterator[Reason]:
-    pressed = heap_pressure(observation, settings)
+def _of_nodes(observation: Observation, settings: Settings) -> Iterator[Reason]:
+    reading, fleet = observation.reading, observation.fleet
+    if reading is None or fleet is None or blindness(observation, settings.policy.max_signal_age_s) is not None:
+        return
+    found, room_mb = too_large(reading, fleet), node_memory_mb(reading, fleet)
+    if found and room_mb is not None:
+        app, ask = max(found, key=lambda each: each[1].memory_mb)
+        apps = len({each.id for each, _ in found})
+        others = f", and {apps - 1} more do so" if apps > 1 else ""
+        yield Reason(
+            Why.CONTAINERS_TOO_LARGE,
+            f"{app.id} asks for {ask.count} containers of {ask.memory_mb:.0f} MB, and the largest task node gives out "
+            f"{room_mb:.0f} MB{others}: no number of them serves that, and it is left out of what waits",
+        )
+
+
+def _of_work(observation: Observation, settings: Settings) -> Iterator[Reason]:
+    pressed = dying(observation, settings) or heap_pressure(observation, settings)
     if pressed is not None:
         yield Reason(
             Why.EXECUTORS_TOO_SMALL,

@@ -28,7 +28,7 @@ from agent.domain.observation import Observation
 from agent.domain.readings import Application, ClusterReading
 from agent.policy.dataproc import by_memory
 from agent.policy.freshness import blindness, stale
-from agent.policy.load import Load, asked, executors, load
+from agent.policy.load import Load, asked, executors, load, servable
 from agent.policy.measured import FREE, LASTING, measured_delay_s
 from agent.policy.reasons import Why
 from agent.settings import Settings
@@ -74,6 +74,7 @@ def decide(observation: Observation, settings: Settings) -> tuple[Decision, ...]
     blind = blindness(observation, settings.policy.max_signal_age_s)
     if blind is not None or reading is None:
         return (Hold((Reason(Why.BLIND, f"{NAME}: {blind}"),)),)
+    reading = servable(reading, fleet)
     now = load(reading, fleet)
     if now is None:
         text = f"{NAME}: the cluster manager does not tell what runs and waits, or what an executor takes"

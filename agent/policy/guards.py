@@ -186,16 +186,6 @@ def not_blind(observation: Observation, decision: Decision, settings: Settings) 
     return decision.withheld(Reason(Why.BLIND, blind))
 
 
-def no_memory_deaths(observation: Observation, decision: Decision, settings: Settings) -> Decision:
-    died, hold_s = observation.history.memory_death_at, settings.policy.memory_death_hold_s
-    if not isinstance(decision, Resize) or not shortage.takes_away(observation, decision):
-        return decision
-    if died is None or observation.at - died >= hold_s:
-        return decision
-    text = f"an executor died of memory {observation.at - died:.0f} s ago; nothing is scaled in for {hold_s:g} s"
-    return decision.withheld(Reason(Why.MEMORY_DEATHS, text))
-
-
 def unprotected(observation: Observation, decision: Decision, _: Settings) -> Decision:
     cluster = observation.cluster
     if not isinstance(decision, Terminate) or cluster is None or not cluster.termination_protected:
@@ -249,7 +239,7 @@ GUARDS: tuple[Guard, ...] = (
     shortage.not_remembered,  # what spot has just refused it will refuse again; may buy a part on demand instead
     history_begun,  # what has just begun has not seen enough to take anything away
     heard,  # after a failover the applications that run report elsewhere: their silence is no relief either
-    no_memory_deaths,  # an executor that is gone frees memory: that is saturation, not relief
+    vetoes.no_memory_deaths,  # an executor that is gone frees memory: that is saturation, not relief
     vetoes.kept_capacity,  # what was just taken or has just come says nothing yet
     vetoes.not_vetoed,  # what goes on beside the containers: transfers, a heap that is full
     cooled_down,  # after those that do not depend on time, so that their reasons are heard

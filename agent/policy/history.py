@@ -30,21 +30,23 @@ def advance(seen: Observation, settings: Settings) -> History:
         answered = seen.at
     carried = replace(seen, history=before)
     lost_at, arrived_at = vetoes.capacity_changes(carried)
-    changed = replace(seen, history=replace(before, capacity_lost_at=lost_at, capacity_arrived_at=arrived_at))
-    history = replace(
+    events = replace(
         before,
-        observed_at=seen.at,
-        provisioned=before.provisioned if seen.fleet is None else seen.fleet.provisioned,
         capacity_lost_at=lost_at,
         capacity_arrived_at=arrived_at,
+        memory_death_at=seen.at if _death_seen(seen.signals) else before.memory_death_at,
+    )
+    history = replace(
+        events,
+        observed_at=seen.at,
+        provisioned=before.provisioned if seen.fleet is None else seen.fleet.provisioned,
         instances=vetoes.instances(carried),
         nodes_lost=vetoes.nodes_lost(carried),
-        vetoed_since=dict(vetoes.standing(changed, settings)),
+        vetoed_since=dict(vetoes.standing(replace(seen, history=events), settings)),
         shuffle_since=work.shuffle_since(carried, settings),
         shortage=shortage.advance(before, carried, settings),
         breaching_since=dict(_breaching(carried, settings.policy)),
         unsettled_since=_unsettled_since(seen.fleet, before, seen.at),
-        memory_death_at=seen.at if _death_seen(seen.signals) else before.memory_death_at,
         manager_answered_at=answered,
         leads_since=heard.leads_since(carried),
         unused_since=unused.advance(carried, settings),

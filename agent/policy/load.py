@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from agent.domain.fleets import Fleet
-from agent.domain.readings import Application, ClusterReading
+from agent.domain.readings import Application, ClusterReading, ContainerAsk
 from agent.domain.slots import Size, executor_size, free_slots
 
 RUNNING = "RUNNING"
@@ -45,21 +46,90 @@ def memory_per_unit_mb(reading: ClusterReading, fleet: Fleet) -> float | None:
     return max(memory.values()) / fleet.largest_unit if memory else None
 
 
+def servable(reading: ClusterReading, fleet: Fleet) -> ClusterReading:
+    """The same answer with what task nodes cannot serve left out of what waits: containers larger than such a node, and
+    those asked for in a partition (YARN node label) that no task node is in.
+
+    What is pending follows. Where nodes bear labels it is the sum of what applications ask for, as far as all tell it:
+    YARN's own figure is that of the default partition, before Hadoop 2.9 that of all.
+    """
+    apps, places, room_mb = reading.applications or (), partitions(reading, fleet), node_memory_mb(reading, fleet)
+    asks = [ask for app in apps for ask in app.asks or ()]
+    dropped = [ask for ask in asks if not _serves(ask, places, room_mb)]
+    labelled = any(node.label for node in reading.nodes or ()) and all(app.asks is not None for app in apps)
+    if not dropped and not labelled:
+        return reading
+    kept = [ask for ask in asks if _serves(ask, places, room_mb)]
+    ours = [ask for ask in dropped if ask.label in places]
+
+    def pending(told: float | None, of: Callable[[ContainerAsk], float]) -> float | None:
+        if told is None:
+            return None
+        return sum(map(of, kept)) if labelled else max(0.0, told - sum(map(of, ours)))
+
+    containers = pending(reading.containers_pending, lambda ask: ask.count)
+    return replace(
+        reading,
+        applications=tuple(_asking(app, places, room_mb) for app in apps),
+        containers_pending=None if containers is None else int(containers),
+        memory_pending_mb=pending(reading.memory_pending_mb, lambda ask: ask.count * ask.memory_mb),
+        cores_pending=pending(reading.cores_pending, lambda ask: ask.count * (ask.cores or 1.0)),
+    )
+
+
+def too_large(reading: ClusterReading, fleet: Fleet) -> tuple[tuple[Application, ContainerAsk], ...]:
+    """What waits for containers that no task node has room for, however empty."""
+    room_mb = node_memory_mb(reading, fleet)
+    if room_mb is None:
+        return ()
+    asks = ((app, ask) for app in reading.applications or () for ask in app.asks or ())
+    return tuple((app, ask) for app, ask in asks if ask.count > 0 and ask.memory_mb > room_mb)
+
+
+def partitions(reading: ClusterReading, fleet: Fleet) -> frozenset[str]:
+    """The partitions that task nodes are in; while none is there the default one, as of every node without a label."""
+    members = {host.lower() for node in fleet.nodes or () for host in node.hosts}
+    found = frozenset(node.label for node in reading.nodes or () if node.alive and node.host.lower() in members)
+    return found or frozenset({""})
+
+
+def node_memory_mb(reading: ClusterReading, fleet: Fleet) -> float | None:
+    """What the largest node of the task fleet gives out; None where no node tells."""
+    per_unit = memory_per_unit_mb(reading, fleet)
+    return None if per_unit is None else per_unit * fleet.largest_unit
+
+
+def memory_available_mb(reading: ClusterReading, fleet: Fleet) -> float:
+    """What can still be given out where task nodes are.
+
+    YARN's own sum is that of all partitions, and leaves out what is reserved.
+    """
+    if not any(node.label for node in reading.nodes or ()):
+        return reading.memory_available_mb
+    places = partitions(reading, fleet)
+    return sum(node.memory_free_mb for node in reading.nodes or () if node.label in places)
+
+
 def load(reading: ClusterReading, fleet: Fleet) -> Load | None:
-    """None where the answer does not tell enough: no size of an executor, no nodes, nothing about what waits."""
-    size, per_unit = executor_size(reading), memory_per_unit_mb(reading, fleet)
-    if size is None and per_unit is not None and reading.applications == () and not reading.containers_pending:
-        # nothing runs and nothing waits: all that is free is free, whatever an executor will take
-        size = Size(per_unit * fleet.largest_unit)
-    if size is None or per_unit is None or reading.containers_pending is None or reading.applications is None:
+    """None where the answer does not tell enough: no size of an executor, no nodes, nothing about what waits.
+
+    What task nodes cannot serve is no part of what waits, and what is free in a partition without them is not free.
+    """
+    reading = servable(reading, fleet)
+    size, room_mb = executor_size(reading), node_memory_mb(reading, fleet)
+    if size is None and room_mb is not None and not reading.containers_pending and _only_masters(reading):
+        # no executor runs and none waits: all that is free is free, whatever an executor will take
+        size = Size(room_mb)
+    if size is None or room_mb is None or reading.containers_pending is None or reading.applications is None:
         return None
-    slots = (per_unit * fleet.largest_unit) // size.memory_mb / fleet.largest_unit
+    slots = room_mb // size.memory_mb / fleet.largest_unit
     if slots <= 0:
         return None
+    places = partitions(reading, fleet)
     return Load(
         running=sum(executors(application) for application in reading.applications),
         pending=reading.containers_pending,
-        free=free_slots(reading.nodes or (), size),
+        free=free_slots((node for node in reading.nodes or () if node.label in places), size),
         slots_per_unit=slots,
     )
 
@@ -72,3 +142,17 @@ def executors(application: Application) -> int:
 def asked(application: Application) -> int:
     """Containers that it asks for and has not got."""
     return sum(ask.count for ask in application.asks or ())
+
+
+def _only_masters(reading: ClusterReading) -> bool:
+    """Whether every application tells that it holds no executor: at most its master."""
+    apps = reading.applications
+    return apps is not None and all(app.containers is not None and app.containers <= 1 for app in apps)
+
+
+def _serves(ask: ContainerAsk, places: frozenset[str], room_mb: float | None) -> bool:
+    return ask.label in places and (room_mb is None or ask.memory_mb <= room_mb)
+
+
+def _asking(app: Application, places: frozenset[str], room_mb: float | None) -> Application:
+    return replace(app, asks=None if app.asks is None else tuple(a for a in app.asks if _serves(a, places, room_mb)))

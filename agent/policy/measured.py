@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from agent.domain.observation import History, MemoryBalance, Observation
 from agent.policy.freshness import blindness
-from agent.policy.load import load, memory_per_unit_mb
+from agent.policy.load import load, memory_available_mb, memory_per_unit_mb, servable
 from agent.policy.settling import in_flight
 from agent.settings import Settings
 from agent.settings_policy import DemandSettings
@@ -80,19 +80,21 @@ def _share(gone_s: float, constant_s: float) -> float:
 
 
 def _balance(history: History, seen: Observation, settings: Settings) -> MemoryBalance | None:
-    """Pending less available memory, in capacity units, over the present window; None while the fleet moves.
+    """Pending less available memory where task nodes are, in capacity units, over the present window; None while the
+    fleet moves.
 
     One that EMR has left beside its target moves no more: it would be waited for in vain.
     """
     reading, fleet = seen.reading, seen.fleet
     if reading is None or fleet is None or reading.memory_pending_mb is None:
         return None
+    pending_mb = servable(reading, fleet).memory_pending_mb or 0.0
     if blindness(seen, settings.policy.max_signal_age_s) is not None:
         return None
     unit = memory_per_unit_mb(reading, fleet)
     if unit is None or in_flight(fleet, history, seen.at, settings.fleet) is not None:
         return None
-    value = (reading.memory_pending_mb - reading.memory_available_mb) / unit
+    value = (pending_mb - memory_available_mb(reading, fleet)) / unit
     before = history.balance
     if before is None or before.lasted_s >= settings.policy.dataproc.cooldown_s:
         return MemoryBalance(began=seen.at, until=seen.at, unit_seconds=0.0)

@@ -88,6 +88,7 @@ class Why(StrEnum):
     # advice: what no number of nodes cures
     EXECUTORS_TOO_SMALL = "executors-too-small"
     EXECUTORS_TOO_LARGE = "executors-too-large"
+    CONTAINERS_TOO_LARGE = "containers-too-large"
 
 
 CONTEXT = frozenset({Why.BESIDE, Why.OVERRULED})

@@ -48,6 +48,16 @@ def heap_pressure(observation: Observation, settings: Settings) -> str | None:
     return None
 
 
+def dying(observation: Observation, settings: Settings) -> str | None:
+    """An executor that is gone frees memory: that is saturation, not relief."""
+    died, hold_s = observation.history.memory_death_at, settings.policy.memory_death_hold_s
+    if died is None or observation.at - died >= hold_s:
+        return None
+    since = observation.history.vetoed_since.get(Why.MEMORY_DEATHS, observation.at)
+    again = f", again and again for {observation.at - since:.0f} s" if observation.at - since >= hold_s else ""
+    return f"an executor died of memory {observation.at - died:.0f} s ago{again}"
+
+
 VETOES: Mapping[Why, Veto] = MappingProxyType({Why.HDFS_TRANSFERS: transfers, Why.HEAP_PRESSURE: heap_pressure})
 """In the order in which they are told."""
 
@@ -67,16 +77,34 @@ def not_vetoed(observation: Observation, decision: Decision, settings: Settings)
     return decision
 
 
+def no_memory_deaths(observation: Observation, decision: Decision, settings: Settings) -> Decision:
+    """No scale in for `policy.memory_death_hold_s` after an executor died of memory.
+
+    Where one dies every few minutes, a leak perhaps, more nodes do not cure it: advice goes on telling of that.
+    """
+    if not isinstance(decision, Resize) or not takes_away(observation, decision):
+        return decision
+    text = dying(observation, settings)
+    if text is None or _for_too_long(Why.MEMORY_DEATHS, observation, settings):
+        return decision
+    hold_s = settings.policy.memory_death_hold_s
+    return decision.withheld(Reason(Why.MEMORY_DEATHS, f"{text}; nothing is scaled in for {hold_s:g} s"))
+
+
 def kept_capacity(observation: Observation, decision: Decision, settings: Settings) -> Decision:
     """No scale in right after capacity was lost, or has arrived: the one is a shortage already, the other untried."""
     if not isinstance(decision, Resize) or not takes_away(observation, decision):
         return decision
-    limit_s = settings.policy.guards.max_hold_s
     for reason in _changed_lately(observation, settings):
         # where spot takes a node every few minutes it would otherwise never end
-        if observation.at - observation.history.vetoed_since.get(reason.code, observation.at) < limit_s:
+        if not _for_too_long(reason.code, observation, settings):
             return decision.withheld(reason)
     return decision
+
+
+def _for_too_long(code: str, observation: Observation, settings: Settings) -> bool:
+    since = observation.history.vetoed_since.get(code, observation.at)
+    return observation.at - since >= settings.policy.guards.max_hold_s
 
 
 def _changed_lately(seen: Observation, settings: Settings) -> Iterator[Reason]:
@@ -93,7 +121,8 @@ def _changed_lately(seen: Observation, settings: Settings) -> Iterator[Reason]:
 def standing(seen: Observation, settings: Settings) -> Iterator[tuple[str, float]]:
     """For the history: since when each veto has stood without a break, this turn included."""
     vetoed = (code for code, veto in VETOES.items() if veto(seen, settings) is not None)
-    for code in (*vetoed, *(reason.code for reason in _changed_lately(seen, settings))):
+    deaths = () if dying(seen, settings) is None else (Why.MEMORY_DEATHS,)
+    for code in (*vetoed, *deaths, *(reason.code for reason in _changed_lately(seen, settings))):
         yield code, seen.history.vetoed_since.get(code, seen.at)
 
 

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from agent.domain.decisions import Decision, Hold, Reason, Resize
-from agent.domain.observation import Observation
+from agent.domain.observation import History, Observation
 from agent.domain.signals import Signal
 from agent.policy.advice import advice
 from agent.policy.guards import GUARDS, apply
 from agent.policy.history import advance
 from agent.policy.reasons import Why
-from tests.policy.build import NOW, fleet, history, observation, settings, signal
+from tests.policy.build import IN, NOW, cluster, fleet, history, observation, reading, settings, signal
 
 WANT = (Reason(Why.BREACHED, "asked for"),)
 GROW = Resize(10, 15, WANT, "out")
@@ -106,6 +106,40 @@ def test_after_a_loss_and_after_an_arrival_nothing_is_given_back_for_a_while(
     seen = observation(history=history(**changed))
     assert [reason.code for reason in judged(seen).because[1:]] == ([] if code is None else [code])
     assert judged(seen, GROW) == GROW
+
+
+def test_executors_that_die_every_few_minutes_hold_nothing_for_ever() -> None:
+    """A leak: one dies every 200 s, and each holds for 300."""
+    told, past, acted = settings(rules=[{**IN, "for_s": 0, "cooldown_s": 1}]), history(observed_at=NOW - 10), []
+    for number in range(260):
+        at = NOW + 10 * number
+        died = 1.0 if number % 20 == 0 else 0.0
+        signals = {"Free": signal(90.0, at), "ExecutorMemoryDeaths": signal(died, at)}
+        past = advance(seen_at(at, signals, past), told)
+        decision = judged(seen_at(at, signals, past), SHRINK, rules=[{**IN, "for_s": 0, "cooldown_s": 1}])
+        acted += [at - NOW] if isinstance(decision, Resize) else []
+        if at - NOW < 1800:
+            assert [reason.code for reason in decision.because[1:]] == [Why.MEMORY_DEATHS]
+        (small,) = advice(seen_at(at, signals, past), told)
+        assert small.code == Why.EXECUTORS_TOO_SMALL and "died of memory" in small.text
+        assert ("again and again" in small.text) is (at - NOW >= 300)
+    assert acted[0] == 1800
+    assert acted[-1] == 2590, "and from then on it holds no more"
+
+
+def test_after_some_time_without_a_death_the_next_one_holds_again() -> None:
+    past = history(observed_at=NOW - 10, memory_death_at=NOW - 300, vetoed_since={Why.MEMORY_DEATHS: NOW - 9000})
+    later = advance(observation(history=past), settings())
+    assert later.vetoed_since == {}
+    died = {"ExecutorMemoryDeaths": signal(1.0, NOW + 10)}
+    again = advance(seen_at(NOW + 10, died, later), settings())
+    assert again.vetoed_since == {Why.MEMORY_DEATHS: NOW + 10}
+
+
+def seen_at(at: float, signals: dict[str, Signal], past: History) -> Observation:
+    return observation(
+        at=at, signals=signals, history=past, fleet=fleet(at=at), cluster=cluster(at=at), reading=reading(at=at)
+    )
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from statistics import fmean
 
 import pytest
 
@@ -42,9 +43,12 @@ def played(contender: Contender, shape: str, world: World) -> Outcome:
 
 @pytest.mark.parametrize("world", WORLDS)
 def test_on_the_square_wave_demand_is_neither_dearer_nor_slower_whatever_is_wrong(world: str) -> None:
-    ours, theirs = (played(contender, "square", WORLDS[world]) for contender in (DEMAND, THRESHOLD))
-    assert ours.node_hours <= 1.1 * theirs.node_hours
-    assert ours.mean_delay_s <= 1.1 * theirs.mean_delay_s
+    # which calls are refused is luck: one that is, at the beginning of a wave, costs more than the rules differ by
+    seeds = (1, 2, 3) if WORLDS[world].faults.throttled_share else (1,)
+    worlds = [replace(WORLDS[world], seed=seed) for seed in seeds]
+    ours, theirs = ([played(contender, "square", one) for one in worlds] for contender in (DEMAND, THRESHOLD))
+    assert fmean(each.node_hours for each in ours) <= 1.1 * fmean(each.node_hours for each in theirs)
+    assert fmean(each.mean_delay_s for each in ours) <= 1.1 * fmean(each.mean_delay_s for each in theirs)
 
 
 @pytest.mark.parametrize("world", WORLDS)
