@@ -86,9 +86,9 @@ def _resized(history: History, decision: Resize, outcome: Outcome, observation: 
     if decision.rule is not None:
         history = replace(history, resized_at={**history.resized_at, decision.rule: at})
     history = replace(history, scaled_out_at=at) if decision.scales_out else replace(history, scaled_in_at=at)
+    history = replace(history, requested=requested.last(observation, decision))
     if outcome is Outcome.DRY_RUN:
         return history
-    history = replace(history, requested=requested.last(observation, decision))
     if outcome is Outcome.FAILED:
         history = replace(history, refused_at=at)
     # the fleet that was read for this resize may bear a later time than the turn, and yet knows nothing of it
@@ -139,9 +139,9 @@ def _not_ahead(history: History, seen: Observation) -> History:
         manager_answered_at=_earlier(history.manager_answered_at, at),
         notified_at=_earlier(history.notified_at, at),
         terminate_sent_at=_earlier(history.terminate_sent_at, at),
+        requested=requested.not_ahead(history, at),
         shortage=replace(
             history.shortage,
-        requested=requested.not_ahead(history, at),
             began=_earlier(history.shortage.began, at),
             groups={group: min(then, at) for group, then in history.shortage.groups.items()},
         ),
