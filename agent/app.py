@@ -22,7 +22,7 @@ from agent.capabilities import Capabilities
 from agent.control import Controller, Outside
 from agent.domain.decisions import Hold
 from agent.domain.observation import Evidence, Interruption
-from agent.domain.ports import Notifier, Probe
+from agent.domain.ports import Probe
 from agent.domain.readings import ClusterReading
 from agent.domain.signals import Signal
 from agent.domain.turns import Turn
@@ -30,6 +30,8 @@ from agent.journal import Journal
 from agent.loops import Loops, periodic
 from agent.market.reader import CHECK_S, PriceReader, Sources
 from agent.node import address
+from agent.notices.desk import Desk
+from agent.notices.route import route
 from agent.periods import Periods, Sensed
 from agent.policy import reasons
 from agent.policy.guards import GUARDS
@@ -38,7 +40,8 @@ from agent.settings import AwsSettings, Settings, SettingsError, SettingsFault
 from agent.settings_sources import ListenerSettings, RestSettings
 from agent.sightings import Sightings
 from agent.sinks import SINKS, BuiltSink, SinkParts
-from agent.sinks.notices import LogNotifier, SnsNotifier
+from agent.sinks.notice_memory import NoticeMemory
+from agent.sinks.notices import LogSender, Outbox, Sender, TopicSender
 from agent.sources import probes
 from agent.sources.graphite_listener import Listener
 from agent.sources.interruptions import Interruptions
@@ -94,7 +97,8 @@ class App:
         self._sensed: Sensed | None = None
         self._manager = pollers.of_manager(settings.sources, self._poller)
         self._prices = self._build_prices(self._clients.region or "")
-        self._notices = self._notifier()
+        self._outbox = Outbox(self._senders(), self._telemetry)
+        self._desk = self._build_desk()
         self._interruptions = Interruptions(Imds, self._tell_interruption, self._clock)
         self._controller = self._build_controller()
         self._last_hold: tuple[str, ...] = ()
@@ -122,6 +126,8 @@ class App:
         for name, built in self._sinks.items():
             if built.run is not None:
                 loops.add(name, built.run, LOOP_LIMIT_S + call_s)
+        self._desk.began(self._clock())
+        loops.add("notices", self._outbox.run, LOOP_LIMIT_S + call_s)
         if self._on_emr:
             look = periodic("interruptions", INTERRUPTIONS_S, self._interruptions.look, self._telemetry)
             loops.add("interruptions", look, LOOP_LIMIT_S + call_s)
@@ -143,6 +149,8 @@ class App:
         self._listener.close()
         loops.stop(deadline_s / 2)
         self._ship()
+        # a cluster that is ended takes the agent with it: its last notice comes before the last figures
+        self._outbox.close(max(0.0, end - time.monotonic()) / 2)
         for built in self._sinks.values():
             built.sink.close(max(0.0, end - time.monotonic()))
 
@@ -169,15 +177,15 @@ class App:
         if (settings := self._file.changed()) is not None:
             self._settings = settings
             self._sightings.adopt(settings)
+            self._desk.adopt(settings)
             self._controller.adopt(settings, self._probes(), self._clock())
-        self._tell(self._controller.turn(self._clock()))
+        turn = self._controller.turn(self._clock())
+        self._desk.look(turn)
+        self._tell(turn)
 
     def _tell_interruption(self, told: Interruption) -> None:
         self._telemetry.count(f"InterruptionNotices.{told.action}")
         log.event(logging.WARNING, "primary.interruption", action=told.action, at=told.at)
-        end = "soon, if at all" if told.at is None or not told.certain else f"in {told.at - told.seen_at:.0f} s"
-        text = f"EC2 interrupts the primary of {self._cluster_id} ({told.action}), {end}, and with it the cluster."
-        self._notices.notify(f"Tidemark: {self._cluster_id} may lose its primary", text)
 
     def _tell(self, turn: Turn) -> None:
         """Log every decision that acts, and a hold when its reasons have changed."""
@@ -247,7 +255,6 @@ class App:
             steps=StepsProbe(emr, self._cluster_id, self._clock),
             resizer=hands.fleet,
             ender=hands.cluster,
-            notifier=self._notices,
             journal=Journal(settings.journal.path, settings.journal.max_bytes),
             prices=self._prices.latest,
             shuffle=lambda: {} if self._sensed is None else self._sensed.snapshot.shuffle,
@@ -273,11 +280,21 @@ class App:
             jitter=self._random.random,
         )
 
-    def _notifier(self) -> Notifier:
-        topic = self._settings.idle.notice_topic_arn
-        if topic is None:
-            return LogNotifier()
-        return SnsNotifier(lambda: self._clients.sns, topic, self._telemetry)
+    def _senders(self) -> tuple[Sender, ...]:
+        way = route(self._settings)
+        topics = ((way.topic, "text"), (way.json_topic, "json"))
+        return tuple(TopicSender(lambda: self._clients.sns, arn, form) for arn, form in topics if arn) or (LogSender(),)
+
+    def _build_desk(self) -> Desk:
+        memory = NoticeMemory(self._settings.journal.path.with_name("notices.json"))
+        return Desk(
+            self._settings,
+            self._cluster_id,
+            memory.read(),
+            send=self._outbox.put,
+            remember=memory.write,
+            telemetry=self._telemetry,
+        )
 
     def _build_sinks(self) -> dict[str, BuiltSink]:
         parts = SinkParts(

@@ -11,13 +11,16 @@ from typing import Annotated, Any, get_args
 
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
+from agent.settings_alarms import AlarmsSettings
 from agent.settings_base import Count, Model, Seconds
 from agent.settings_fleet import FleetSettings, PriceSettings
 from agent.settings_guards import GuardSettings
+from agent.settings_notices import NoticeSettings
 from agent.settings_policy import SHORTAGE, DataprocSettings, DemandSettings, PolicyKind, ShortageSettings
 from agent.settings_rules import DEFAULT_RULES, Rule
 from agent.settings_sinks import SinksSettings
 from agent.settings_sources import ListenerSettings, SourcesSettings
+from agent.settings_status import StatusSettings
 
 
 class ClusterSettings(Model):
@@ -113,7 +116,9 @@ class IdleSettings(Model):
         None, description="Hard deadline, counted from the cluster's creation. Unset: none."
     )
     notice_s: Annotated[float, Field(ge=0)] = Field(300.0, description="How long before the end a notice is sent.")
-    notice_topic_arn: str | None = Field(None, description="SNS topic for that notice. Unset: only the log.")
+    notice_topic_arn: str | None = Field(
+        None, description="The older place of `notices.topic_arn`, for the end of the cluster alone."
+    )
 
 
 class JournalSettings(Model):
@@ -151,7 +156,10 @@ class Settings(Model):
     fleet: FleetSettings
     policy: PolicySettings = PolicySettings()
     idle: IdleSettings = IdleSettings()
+    notices: NoticeSettings = NoticeSettings()
+    alarms: AlarmsSettings = AlarmsSettings()
     journal: JournalSettings = JournalSettings()
+    status: StatusSettings = StatusSettings()
     log: LogSettings = LogSettings()
     supervisor: SupervisorSettings = SupervisorSettings()
 

@@ -65,7 +65,6 @@ class Agent:
             steps=lambda: Evidence(probe="steps", busy=False, detail="none", at=it.clock()),
             resizer=hands.fleet,
             ender=hands.cluster,
-            notifier=_Silent(),
             journal=Journal(path, 1_000_000_000),
             interruption=lambda: self.interruption,
         )
@@ -124,8 +123,3 @@ class Agent:
         return ClusterNode(
             host=host, alive=True, draining=False, memory_total_mb=4096.0, memory_used_mb=used, containers=int(used > 0)
         )
-
-
-class _Silent:
-    def notify(self, subject: str, text: str) -> None:
-        pass

@@ -21,10 +21,11 @@ from agent.domain.faults import PermanentFault
 from agent.domain.rights import Capability
 from agent.sandbox.emr import NO_QUOTAS, Delays, SandboxServer
 from agent.settings import AwsSettings
-from agent.sinks.notices import SnsNotifier
+from agent.sinks.notices import Outbox, TopicSender
 from agent.telemetry import Telemetry
 from tests.actuators.hands import fleet_settings, resize
 from tests.fakes.cloudwatch import FakeCloudWatch
+from tests.notices.build import a_message
 from tests.running import agent, wait_for
 from tests.sandbox.emr_world import REGION, World, boto, fleets, world
 
@@ -148,8 +149,11 @@ def test_a_notice_that_is_denied_is_logged_counted_and_not_raised(setting: Setti
         def publish(self, **_: Any) -> None:
             raise ClientError({"Error": {"Code": "AuthorizationError", "Message": "not authorized"}}, "Publish")
 
-    SnsNotifier(Denying, "arn:aws:sns:eu-west-1:123456789012:t", setting.telemetry).notify("subject", "text")
-    assert setting.telemetry.counts() == {"NoticesFailed.denied": 1}
+    sender = TopicSender(Denying, "arn:aws:sns:eu-west-1:123456789012:t", "text")
+    outbox = Outbox((sender,), setting.telemetry)
+    outbox.put(a_message())
+    outbox.close(60)
+    assert setting.telemetry.counts() == {"NoticesFailed.denied": 1, "NoticesLost.denied": 1}
 
 
 def test_the_wait_differs_from_one_agent_to_the_next() -> None:

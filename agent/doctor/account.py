@@ -14,6 +14,7 @@ from agent.doctor import attempts, endpoints
 from agent.doctor.findings import Check, Finding, fail, ok, skip, warn
 from agent.doctor.ground import Ground, clients
 from agent.domain.faults import Fault
+from agent.notices.route import topic
 from agent.settings import Settings
 
 UNUSABLE = "the AWS configuration cannot be used: look at AWS_PROFILE and ~/.aws, on a node neither is needed"
@@ -51,7 +52,7 @@ def _endpoints(settings: Settings, made: Clients, region: str) -> tuple[Check, .
     wanted = [("emr", "elasticmapreduce", True)]
     if settings.sinks.cloudwatch.enabled:
         wanted.append(("cloudwatch", "monitoring", True))
-    if settings.idle.notice_topic_arn is not None:
+    if topic(settings) is not None:
         wanted.append(("sns", "sns", True))
     if settings.fleet.max_usd_per_hour is not None:
         # without them the agent goes on, and does not grow

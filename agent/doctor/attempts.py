@@ -18,6 +18,7 @@ from agent.aws.errors import AWS_ERRORS, is_denied, is_not_found, is_refused, re
 from agent.aws.rights import LEVELS, RIGHTS, TAG, Right, advice
 from agent.doctor.findings import Finding, fail, ok, skip, warn
 from agent.domain.rights import Capability
+from agent.notices.route import topic
 from agent.settings import Settings
 from agent.settings_fleet import ActuatorKind
 
@@ -71,7 +72,7 @@ def _two_counts(settings: Settings, _: str) -> Mapping[str, Any]:
 
 
 def _no_message(settings: Settings, _: str) -> Mapping[str, Any]:
-    return {"TopicArn": settings.idle.notice_topic_arn or "", "Subject": "x" * 101, "Message": ""}
+    return {"TopicArn": topic(settings) or "", "Subject": "x" * 101, "Message": ""}
 
 
 def _one_history(_: Settings, __: str) -> Mapping[str, Any]:
@@ -160,8 +161,8 @@ def _not_needed(right: Right, settings: Settings) -> str | None:
             return "sinks.cloudwatch is off"
         case Capability.PRICES if fleet.max_usd_per_hour is None:
             return "fleet.max_usd_per_hour is unset"
-        case Capability.NOTIFY if settings.idle.notice_topic_arn is None:
-            return "idle.notice_topic_arn is unset"
+        case Capability.NOTIFY if topic(settings) is None:
+            return "notices.topic_arn is unset"
         case Capability.STEPS if not settings.idle.enabled:
             return "idle is off"
         case Capability.RESIZE | Capability.TERMINATE if actuator is ActuatorKind.DRY_RUN:

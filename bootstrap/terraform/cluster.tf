@@ -34,7 +34,7 @@ resource "aws_emr_cluster" "cluster" {
     path = "s3://${var.release_bucket}/${var.release_prefix}/${var.tidemark_version}/install.sh"
     args = [
       "--config", "s3://${var.release_bucket}/${var.release_prefix}/config.toml",
-      "--set", "idle.notice_topic_arn=${aws_sns_topic.notice.arn}",
+      "--set", "notices.topic_arn=${aws_sns_topic.notice.arn}",
     ]
   }
 

@@ -63,6 +63,7 @@ class World:
     """How many of the task nodes hold work."""
     calls: list[tuple[float, str]] = field(default_factory=list)
     notices: list[tuple[float, str]] = field(default_factory=list)
+    """When an end was announced, and why."""
     answered_at: float = BEGINNING
 
     # what the controller looks at
@@ -136,9 +137,6 @@ class World:
         self.ended = True
         return Result(Outcome.APPLIED, reason)
 
-    def notify(self, subject: str, text: str) -> None:
-        self.notices.append((self.now, f"{subject}\n{text}"))
-
     # driving
 
     def controller(self, journal: TurnJournal | None = None) -> Controller:
@@ -152,7 +150,6 @@ class World:
             steps=self.steps,
             resizer=self,
             ender=self,
-            notifier=self,
             journal=journal or Journal(self.path, 1_000_000_000),
             pause=lambda: self.paused,
         )
@@ -165,6 +162,8 @@ class World:
         until = self.now + seconds
         while self.now < until:
             turns.append(controller.turn(self.now))
+            if (notice := turns[-1].notice) is not None:
+                self.notices.append((self.now, notice.text))
             self.now += period
         return turns
 

@@ -1,19 +1,31 @@
-"""Notices by SNS, read back from the queue of a subscriber (moto over HTTP, unmodified boto3)."""
+"""Notices by SNS, read back from the queues of subscribers (moto over HTTP, unmodified boto3)."""
 
 from __future__ import annotations
 
 import json
+import logging
 import socket
+import threading
+import time
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
 from agent.aws.clients import Clients
+from agent.domain.notices import Message, NoticeKind, Told
 from agent.settings import AwsSettings
-from agent.sinks.notices import SnsNotifier
+from agent.sinks.notice_memory import NoticeMemory
+from agent.sinks.notices import MAX_HELD, LogSender, Outbox, Sender, TopicSender
 from agent.telemetry import Telemetry
+from tests.notices.build import a_message
+from tests.running import PATIENCE_S, wait_for
+
+REGION = "eu-central-1"
+PLACE = f"arn:aws:sqs:{REGION}:123456789012"
 
 
 @pytest.fixture
@@ -28,38 +40,186 @@ def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 
 def clients(endpoint: str) -> Clients:
-    return Clients(AwsSettings(region="eu-central-1", endpoint_url=endpoint, max_attempts=1))
+    return Clients(AwsSettings(region=REGION, endpoint_url=endpoint, max_attempts=1))
 
 
-def test_a_notice_reaches_a_subscriber_whatever_its_subject(endpoint: str) -> None:
-    """SNS refuses a subject of several lines, of 100 characters, or that is not ASCII: the notifier sends none."""
-    made = clients(endpoint)
-    topic = made.sns.create_topic(Name="notices")["TopicArn"]
-    sqs = boto3.client("sqs", region_name="eu-central-1", endpoint_url=endpoint)
-    queue = sqs.create_queue(QueueName="read")["QueueUrl"]
-    made.sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint="arn:aws:sqs:eu-central-1:123456789012:read")
+class Topic:
+    """A topic, and queues that subscribe to it with or without a filter policy."""
+
+    def __init__(self, endpoint: str) -> None:
+        self.made = clients(endpoint)
+        self.arn = self.made.sns.create_topic(Name=f"notices-{time.monotonic_ns()}")["TopicArn"]
+        self._sqs = boto3.client("sqs", region_name=REGION, endpoint_url=endpoint)
+        self._queues: dict[str, str] = {}
+
+    def subscribe(self, name: str, policy: dict[str, list[str]] | None = None, **more: str) -> None:
+        queue = f"{name}-{time.monotonic_ns()}"
+        self._queues[name] = self._sqs.create_queue(QueueName=queue)["QueueUrl"]
+        attributes = {**({} if policy is None else {"FilterPolicy": json.dumps(policy)}), **more}
+        self.made.sns.subscribe(TopicArn=self.arn, Protocol="sqs", Endpoint=f"{PLACE}:{queue}", Attributes=attributes)
+
+    def received(self, name: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        while messages := self._sqs.receive_message(
+            QueueUrl=self._queues[name], MaxNumberOfMessages=10, MessageAttributeNames=["All"]
+        ).get("Messages"):
+            found += messages
+            for one in messages:
+                self._sqs.delete_message(QueueUrl=self._queues[name], ReceiptHandle=one["ReceiptHandle"])
+        return found
+
+    def notices(self, name: str) -> list[dict[str, Any]]:
+        return [json.loads(one["Body"]) for one in self.received(name)]
+
+
+def send(topic: Topic, *messages: Message) -> Telemetry:
+    """To one topic in both formats, as where both settings name it."""
     telemetry = Telemetry()
-    SnsNotifier(lambda: made.sns, topic, telemetry).notify("Ending\nsoon – " + "x" * 200, "idle for 3600 s")
-    message = json.loads(sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=5)["Messages"][0]["Body"])
-    assert message["Message"] == "idle for 3600 s"
-    assert message["Subject"].startswith("Ending soon")
-    assert len(message["Subject"]) < 100
-    assert telemetry.counts() == {"NoticesSent": 1}
+    senders = tuple(TopicSender(lambda: topic.made.sns, topic.arn, form) for form in ("text", "json"))
+    outbox = Outbox(senders, telemetry)
+    for message in messages:
+        outbox.put(message)
+    outbox.close(PATIENCE_S)
+    return telemetry
 
 
-def test_a_topic_that_does_not_exist_is_counted(endpoint: str) -> None:
+def test_text_and_json_of_one_topic_are_told_apart_by_a_filter_policy(endpoint: str) -> None:
+    topic = Topic(endpoint)
+    topic.subscribe("mailbox", {"format": ["text"]})
+    topic.subscribe("program", {"format": ["json"]})
+    telemetry = send(topic, a_message())
+    (mail,) = topic.notices("mailbox")
+    (data,) = topic.notices("program")
+    assert mail["Subject"] == "Tidemark: nightly is scaled out: task capacity 5 -> 10 units"
+    assert mail["Message"].startswith("nightly is scaled out") and "Why:\n- memory-low" in mail["Message"]
+    found = json.loads(data["Message"])
+    assert (found["kind"], found["cluster_id"], found["facts"]["to_units"]) == ("resized", "j-1", 10)
+    assert {name: one["Value"] for name, one in data["MessageAttributes"].items()} == {
+        "kind": "resized",
+        "severity": "info",
+        "cluster_id": "j-1",
+        "cluster_name": "nightly",
+        "format": "json",
+    }
+    assert telemetry.counts() == {"NoticesSent": 2}
+
+
+def test_filter_policies_by_kind_severity_and_cluster_work(endpoint: str) -> None:
+    topic = Topic(endpoint)
+    topic.subscribe("ends", {"kind": ["ending", "ended"], "format": ["json"]})
+    topic.subscribe("loud", {"severity": ["critical", "warning"], "format": ["json"]})
+    topic.subscribe("another", {"cluster_name": ["weekly"]})
+    send(topic, a_message(), a_message(kind=NoticeKind.ENDED, severity="critical", headline="is ended now"))
+    assert [json.loads(one["Message"])["kind"] for one in topic.notices("ends")] == ["ended"]
+    assert [json.loads(one["Message"])["kind"] for one in topic.notices("loud")] == ["ended"]
+    assert topic.notices("another") == []
+
+
+def test_a_queue_with_raw_delivery_gets_the_json_itself_and_the_attributes_beside_it(endpoint: str) -> None:
+    topic = Topic(endpoint)
+    topic.subscribe("raw", {"format": ["json"]}, RawMessageDelivery="true")
+    send(topic, a_message())
+    (found,) = topic.received("raw")
+    assert json.loads(found["Body"])["kind"] == "resized"
+    assert found["MessageAttributes"]["kind"]["StringValue"] == "resized"
+
+
+def test_a_subject_and_a_text_that_sns_would_refuse_are_made_fit(endpoint: str) -> None:
+    topic = Topic(endpoint)
+    topic.subscribe("all")
+    send(topic, a_message(headline="ends\nsoon – " + "x" * 200, advice="y" * 300_000))
+    for notice in topic.notices("all"):
+        assert notice["Subject"].startswith("Tidemark: nightly ends soon x") and len(notice["Subject"]) < 100
+        assert notice["Subject"].isascii() and "\n" not in notice["Subject"]
+        assert len(notice["Message"].encode()) < 262_144
+
+
+def test_a_topic_that_does_not_exist_loses_the_notice_counted(endpoint: str) -> None:
     telemetry = Telemetry()
-    arn = "arn:aws:sns:eu-central-1:123456789012:nowhere"
-    SnsNotifier(lambda: clients(endpoint).sns, arn, telemetry).notify("subject", "text")
-    assert telemetry.counts() == {"NoticesFailed.refused": 1}
+    arn = f"arn:aws:sns:{REGION}:123456789012:nowhere"
+    outbox = Outbox((TopicSender(lambda: clients(endpoint).sns, arn, "text"),), telemetry)
+    outbox.put(a_message())
+    outbox.close(PATIENCE_S)
+    assert telemetry.counts() == {"NoticesFailed.refused": 1, "NoticesLost.refused": 1}
 
 
-def test_an_unreachable_service_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_service_is_tried_again_and_lost_at_the_stop(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))  # bound and not listening: refused
         made = clients(f"http://127.0.0.1:{unused.getsockname()[1]}")
         telemetry = Telemetry()
-        SnsNotifier(lambda: made.sns, "arn:aws:sns:eu-central-1:123456789012:t", telemetry).notify("subject", "text")
-    assert telemetry.counts() == {"NoticesFailed.unreachable": 1}
+        sender = TopicSender(lambda: made.sns, f"arn:aws:sns:{REGION}:123456789012:t", "text")
+        outbox = Outbox((sender,), telemetry)
+        stop = threading.Event()
+        loop = threading.Thread(target=outbox.run, args=(lambda: None, stop))
+        loop.start()
+        outbox.put(a_message())
+        wait_for(lambda: "NoticesFailed.unreachable" in telemetry.counts(), "a first attempt")
+        stop.set()
+        loop.join(PATIENCE_S)
+        outbox.close(PATIENCE_S)
+    assert telemetry.counts() == {"NoticesFailed.unreachable": 2, "NoticesLost.closed": 1}
+
+
+class Slow:
+    """A sender that hangs until it is let go."""
+
+    def __init__(self) -> None:
+        self.go = threading.Event()
+        self.sent: list[str] = []
+
+    def send(self, message: Message) -> str | None:
+        self.go.wait(PATIENCE_S)
+        self.sent.append(message.subject)
+        return None
+
+
+@pytest.mark.parametrize("senders", [1, 2])
+def test_putting_never_waits_and_drops_the_oldest(senders: int) -> None:
+    slow: Sender = Slow()
+    assert isinstance(slow, Slow)
+    telemetry = Telemetry()
+    outbox = Outbox((slow,) * senders, telemetry)
+    stop = threading.Event()
+    loop = threading.Thread(target=outbox.run, args=(lambda: None, stop))
+    loop.start()
+    for number in range(3 * MAX_HELD):
+        outbox.put(a_message(headline=f"says {number}"))
+    slow.go.set()
+    wait_for(lambda: telemetry.counts().get("NoticesSent", 0) >= MAX_HELD, "the rest is sent")
+    stop.set()
+    loop.join(PATIENCE_S)
+    lost = telemetry.counts()["NoticesLost.queue_full"]
+    assert slow.sent[-1].endswith(f"says {3 * MAX_HELD - 1}")
+    assert len(slow.sent) + lost == senders * 3 * MAX_HELD
+
+
+def test_a_close_does_not_wait_for_a_service_that_hangs() -> None:
+    slow, telemetry = Slow(), Telemetry()
+    outbox = Outbox((slow,), telemetry)
+    for _ in range(3):
+        outbox.put(a_message())
+    outbox.close(0.2)
+    assert telemetry.counts() == {"NoticesLost.closed": 2}, "the first is on its way and may arrive"
+    slow.go.set()
+
+
+def test_where_no_topic_is_set_a_notice_is_a_line_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        assert LogSender().send(a_message()) is None
+    (line,) = [record for record in caplog.records if record.message == "notice"]
+    assert line.__dict__["fields"]["subject"].startswith("Tidemark: nightly")
+
+
+def test_what_was_told_survives_and_a_file_that_cannot_be_read_is_forgotten(tmp_path: Path) -> None:
+    memory = NoticeMemory(tmp_path / "deep" / "notices.json")
+    assert memory.read() == Told()
+    told = Told(started_at=5.0, sent=(1.0, 2.0), last={NoticeKind.BLIND: 2.0}, suppressed={NoticeKind.RESIZED: 3})
+    memory.write(told)
+    assert memory.read() == told
+    (tmp_path / "deep" / "notices.json").write_text('{"sent": "all of them"}')
+    assert memory.read() == Told()
+    (tmp_path / "file").write_text("")
+    NoticeMemory(tmp_path / "file" / "notices.json").write(told)

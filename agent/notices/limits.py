@@ -1,0 +1,57 @@
+"""How often something may be told: at most so many in an hour, and of one kind only every so often."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from agent.domain.notices import NoticeKind, Told
+from agent.settings_notices import NoticeSettings
+
+HOUR_S = 3600.0
+ALWAYS = frozenset(
+    {
+        NoticeKind.ENDING,
+        NoticeKind.ENDED,
+        NoticeKind.END_FAILED,
+        NoticeKind.PRIMARY_INTERRUPTED,
+    }
+)
+"""What takes the cluster with it is told whatever was told before. None of it comes often: of each coming end, each
+end and each interruption there is one."""
+MOST_KEPT = 1000
+
+
+def admit(told: Told, kind: NoticeKind, at: float) -> tuple[Told, Mapping[NoticeKind, int]]:
+    """What is remembered once this kind has been sent, and how many of which kind it speaks for besides.
+
+    It may be sent only where `may_send` says so.
+    """
+    now = _at(told, at)
+    after = replace(now, sent=(*now.sent, at)[-MOST_KEPT:], last={**now.last, kind: at}, suppressed={})
+    return after, now.suppressed
+
+
+def may_send(told: Told, kind: NoticeKind, at: float, settings: NoticeSettings) -> bool:
+    if kind in ALWAYS:
+        return True
+    now = _at(told, at)
+    last = now.last.get(kind)
+    if last is not None and at - last < settings.min_interval_s:
+        return False
+    return len(now.sent) < settings.max_per_hour
+
+
+def suppress(told: Told, kind: NoticeKind) -> Told:
+    """What is remembered of one that may not be sent."""
+    return replace(told, suppressed={**told.suppressed, kind: told.suppressed.get(kind, 0) + 1})
+
+
+def _at(told: Told, at: float) -> Told:
+    """Without what is more than an hour ago. What lies ahead is of a clock that was set back: it counts as now."""
+    sent = (min(then, at) for then in told.sent)
+    return replace(
+        told,
+        sent=tuple(then for then in sent if at - then < HOUR_S),
+        last={kind: min(then, at) for kind, then in told.last.items()},
+    )

@@ -1,0 +1,31 @@
+"""Where notices go and which, the older setting of the topic included."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agent.domain.notices import NoticeKind
+from agent.notices.limits import ALWAYS
+from agent.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    topic: str | None
+    """For text."""
+    json_topic: str | None
+    kinds: frozenset[NoticeKind]
+
+
+def topic(settings: Settings) -> str | None:
+    """One of the topics that notices go to; None where they are only logged."""
+    way = route(settings)
+    return way.topic or way.json_topic
+
+
+def route(settings: Settings) -> Route:
+    """`idle.notice_topic_arn` alone still gets what it always got: what takes the cluster with it."""
+    told, older = settings.notices, settings.idle.notice_topic_arn
+    if told.topic_arn is None and told.json_topic_arn is None and older is not None:
+        return Route(older, None, ALWAYS)
+    return Route(told.topic_arn, told.json_topic_arn, frozenset(told.kinds) | ALWAYS)
