@@ -1,0 +1,116 @@
+"""The SQS queue that the alarms' topic delivers to: asked for up to 20 s at a time, in a loop of its own.
+
+A message is deleted when what it asks for has been settled, or refused for good; until then it only stays out of sight,
+and comes again when this agent is no more.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from agent import log
+from agent.actions.gate import Gate
+from agent.actions.inbox import Inbox
+from agent.actions.signature import Unknown
+from agent.aws.errors import AWS_ERRORS, fault, reason
+from agent.domain.alarm_notices import Refusal
+from agent.domain.ports import Beat
+from agent.telemetry import Telemetry
+
+WAIT_S = 20
+"""The longest that SQS waits for a message (ReceiveMessage)."""
+AT_ONCE = 10
+"""The most messages of one answer."""
+OUT_OF_SIGHT_S = 60
+"""Longer than a wait: what is in hand does not come again before it can be deleted."""
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0
+MAX_HELD = 256
+
+
+class AlarmQueue:
+    """Counts `QueueErrors.<reason>`."""
+
+    def __init__(
+        self, client: Callable[[], Any], queue_url: str, gate: Callable[[], Gate], inbox: Inbox, telemetry: Telemetry
+    ) -> None:
+        self._client = client
+        self._queue_url = queue_url
+        self._gate = gate
+        self._inbox = inbox
+        self._telemetry = telemetry
+        self._held: dict[str, str] = {}
+        """By id of a request that waits: the last receipt handle of its message."""
+        self._pause_s = 0.0
+        self._said = ""
+
+    def run(self, beat: Beat, stop: threading.Event) -> None:
+        """Until told to stop. The world's faults make it pause, longer each time up to a minute."""
+        while not stop.is_set():
+            beat()
+            self.turn()
+            left = self._pause_s
+            while left > 0 and not stop.wait(min(left, 1.0)):
+                beat()
+                left -= 1.0
+
+    def turn(self) -> None:
+        """Wait once for messages, judge those that came, and delete what is over."""
+        try:
+            self._delete_settled()
+            answer = self._client().receive_message(
+                QueueUrl=self._queue_url,
+                MaxNumberOfMessages=AT_ONCE,
+                WaitTimeSeconds=WAIT_S,
+                VisibilityTimeout=OUT_OF_SIGHT_S,
+            )
+            for message in answer.get("Messages", ()):
+                self._judge(message)
+        except AWS_ERRORS as error:
+            self._failed(str(fault(error, "the alarms' queue")), reason(error))
+            return
+        if self._said:
+            log.event(logging.INFO, "actions.queue_back")
+        self._said, self._pause_s = "", 0.0
+
+    def _judge(self, message: dict[str, Any]) -> None:
+        handle = str(message.get("ReceiptHandle", ""))
+        try:
+            id = self._requested(str(message.get("Body", "")), str(message.get("MessageId", "")))
+        except Exception:
+            # whatever a message does to us it must not do again, and keeps none of the others
+            self._telemetry.count("LoopErrors")
+            log.event(logging.ERROR, "actions.message_failed", exc_info=True, message=message.get("MessageId"))
+            id = None
+        if id is None:
+            self._delete(handle)
+        elif id and len(self._held) < MAX_HELD:
+            self._held[id] = handle
+
+    def _requested(self, body: str, name: str) -> str | None:
+        """The id of the request that the message stands for; None when it is over; empty to look at it again later."""
+        found = self._gate().of_queue(body)
+        if isinstance(found, Unknown):
+            return ""
+        if isinstance(found, Refusal):
+            self._inbox.refuse(found, f"message {name}")
+            return None
+        taken = self._inbox.offer(found)
+        return None if isinstance(taken, Refusal) else taken
+
+    def _delete_settled(self) -> None:
+        for id in [id for id in self._held if not self._inbox.waits(id)]:
+            self._delete(self._held[id])
+            del self._held[id]
+
+    def _delete(self, handle: str) -> None:
+        self._client().delete_message(QueueUrl=self._queue_url, ReceiptHandle=handle)
+
+    def _failed(self, text: str, why: str) -> None:
+        self._telemetry.count(f"QueueErrors.{why}")
+        if why != self._said:
+            log.event(logging.WARNING, "actions.queue_failed", error=text)
+        self._said = why
+        self._pause_s = min(LONGEST_PAUSE_S, max(FIRST_PAUSE_S, 2 * self._pause_s))
