@@ -11,6 +11,7 @@ from typing import Annotated, Any, get_args
 
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
+from agent.settings_actions import ActionsSettings
 from agent.settings_alarms import AlarmsSettings
 from agent.settings_base import Count, Model, Seconds
 from agent.settings_fleet import FleetSettings, PriceSettings
@@ -155,6 +156,7 @@ class Settings(Model):
     prices: PriceSettings = PriceSettings()
     fleet: FleetSettings
     policy: PolicySettings = PolicySettings()
+    actions: ActionsSettings = ActionsSettings()
     idle: IdleSettings = IdleSettings()
     notices: NoticeSettings = NoticeSettings()
     alarms: AlarmsSettings = AlarmsSettings()
