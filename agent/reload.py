@@ -11,7 +11,11 @@ from agent import log
 from agent.settings import Settings, SettingsError
 from agent.settings_check import load_checked
 
-WIRED = {"policy": {"turn_period_s", "memory_death_hold_s", "pause_path"}, "idle": {"notice_topic_arn"}}
+WIRED = {
+    "policy": {"turn_period_s", "memory_death_hold_s", "pause_path"},
+    "idle": {"notice_topic_arn"},
+    "notices": {"topic_arn", "json_topic_arn"},
+}
 """Of the tables that decisions are made with: what was handed on at the start."""
 LIVE_FLEET = {"min_capacity_units", "max_capacity_units", "max_usd_per_hour"}
 """Of the fleet's table: what only decisions look at."""

@@ -33,8 +33,8 @@ class NoticeSettings(Model):
         description="SNS topic for the same notices as JSON, for programs. It may be the same topic: the message "
         "attribute `format` (`text`, `json`) tells them apart, and a subscription's filter policy can ask for one.",
     )
-    kinds: tuple[NoticeKind, ...] = Field(
-        tuple(NoticeKind), description="Which kinds are told; the end of the cluster, where a topic is set, always is."
+    kinds: tuple[NoticeKind, ...] | None = Field(
+        None, description="Which kinds are told; what takes the cluster with it always is. Unset: all."
     )
     min_interval_s: Annotated[float, Field(ge=0)] = Field(
         300.0, description="Two notices of one kind are at least so far apart; those between are counted."

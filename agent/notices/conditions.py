@@ -211,7 +211,7 @@ def _shortage(known: Conditions, turn: Turn, _: Settings) -> Found:
             severity=Severity.WARNING,
             at=seen.at,
             headline=f"does not get the spot capacity it asks for: {fleet.provisioned} units are there",
-            because=tuple(reason for reason in turn.decision.because if reason.code == Why.SPOT_SHORTAGE),
+            because=(Reason(Why.SPOT_SHORTAGE, f"an order was not filled in time, {told.times} in a row"),),
             advice=advice(Why.SPOT_SHORTAGE),
             facts=facts,
         )
@@ -245,7 +245,7 @@ def _sight(known: Conditions, turn: Turn, settings: Settings) -> Found:
         kind=NoticeKind.BLIND,
         severity=Severity.WARNING,
         at=at,
-        headline=f"has not been seen for {(at - since) / 60:.0f} minutes: nothing is taken away, nothing is ended",
+        headline=f"has not been seen for {(at - since) / 60:.0f} minutes: no scale in, and no end for idleness",
         because=(Reason(Why.BLIND, why),),
         advice=advice(Why.BLIND),
         facts={"blind_s": round(at - since)},

@@ -42,7 +42,7 @@ def _coming(turn: Turn, settings: Settings) -> Notice:
         headline=f"is ended in {left_s:.0f} s",
         because=(turn.notice,),
         advice="To keep it: run something on it, switch on termination protection, or `tidemark pause` on its primary. "
-        "A hard deadline (`idle.terminate_after_s`) asks for protection.",
+        "Against a hard deadline (`idle.terminate_after_s`) only protection helps.",
         facts={"ends_at": ends_at, "left_s": round(left_s)},
     )
 

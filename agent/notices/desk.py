@@ -11,7 +11,7 @@ from agent.notices.conditions import Conditions, conditions
 from agent.notices.deeds import deeds
 from agent.notices.limits import admit, may_send, suppress
 from agent.notices.render import message
-from agent.notices.route import Route, route
+from agent.notices.route import route
 from agent.settings import Settings
 from agent.telemetry import Telemetry
 
@@ -33,7 +33,7 @@ class Desk:
         telemetry: Telemetry,
     ) -> None:
         self._settings = settings
-        self._route: Route = route(settings)
+        self._kinds = route(settings).kinds
         self._cluster_id = cluster_id
         self._name = settings.cluster.name
         self._told = told
@@ -43,9 +43,9 @@ class Desk:
         self._known = Conditions()
 
     def adopt(self, settings: Settings) -> None:
-        """Tell by other settings from now on; topics stay as they were at the start."""
+        """Tell by other settings from now on."""
         self._settings = settings
-        self._route = replace(route(settings), topic=self._route.topic, json_topic=self._route.json_topic)
+        self._kinds = route(settings).kinds
 
     def began(self, at: float) -> None:
         """The agent begins; told only if it began before."""
@@ -64,7 +64,7 @@ class Desk:
     def _tell(self, notices: Iterable[Notice]) -> None:
         before = self._told
         for notice in notices:
-            if notice.kind not in self._route.kinds:
+            if notice.kind not in self._kinds:
                 continue
             if not may_send(self._told, notice.kind, notice.at, self._settings.notices):
                 self._told = suppress(self._told, notice.kind)

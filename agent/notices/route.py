@@ -28,4 +28,5 @@ def route(settings: Settings) -> Route:
     told, older = settings.notices, settings.idle.notice_topic_arn
     if told.topic_arn is None and told.json_topic_arn is None and older is not None:
         return Route(older, None, ALWAYS)
-    return Route(told.topic_arn, told.json_topic_arn, frozenset(told.kinds) | ALWAYS)
+    kinds = frozenset(NoticeKind if told.kinds is None else told.kinds)
+    return Route(told.topic_arn, told.json_topic_arn, kinds | ALWAYS)

@@ -8,15 +8,13 @@ from typing import Any
 
 import pytest
 
-from agent.domain.decisions import Hold, Outcome, Reason, Resize, Result
+from agent.domain.decisions import Reason, Resize
 from agent.domain.notices import Message, NoticeKind, Told
 from agent.domain.observation import Interruption
-from agent.domain.rights import Capability, MissingRight
-from agent.domain.turns import Turn
 from agent.notices.advice import ADVICE, BY_DESIGN
 from agent.policy.reasons import Why
 from tests.fakes.world import World
-from tests.notices.build import Heard
+from tests.notices.build import RIGHT, Heard, a_turn
 from tests.policy.build import NOW, observation, reading, settings, signal
 
 QUICK_IDLE = {"after_s": 600, "grace_s": 60, "notice_s": 100, "steps_period_s": 300}
@@ -121,34 +119,10 @@ def test_a_cluster_manager_that_is_silent_for_long_is_told_and_its_return_too(pa
     assert heard.kinds() == ["blind", "sight-back"]
 
 
-def turn(**changed: Any) -> Turn:
-    hold = Hold((Reason(Why.NOT_BREACHING, "calm"),))
-    facts: dict[str, Any] = {
-        "observation": observation(),
-        "proposals": (),
-        "wanted": hold,
-        "decision": hold,
-        "notice": None,
-        "unconfirmed": None,
-        "result": Result(Outcome.NONE),
-    }
-    return Turn(**{**facts, **changed})
-
-
-RIGHT = MissingRight(
-    capability=Capability.RESIZE,
-    operation="ModifyInstanceFleet",
-    action="elasticmapreduce:ModifyInstanceFleet",
-    sid="TidemarkResizeTaskCapacity",
-    since=NOW,
-    retry_at=NOW + 300,
-)
-
-
 def test_a_missing_right_is_told_once_and_its_return_too() -> None:
     heard = Heard(settings())
     for missing in ((), (RIGHT,), (RIGHT,), ()):
-        heard.desk.look(turn(observation=observation(missing=missing)))
+        heard.desk.look(a_turn(observation=observation(missing=missing)))
     assert heard.kinds() == ["right-missing", "right-back"]
     assert "add the statement TidemarkResizeTaskCapacity" in heard.messages[0].text
 
@@ -158,7 +132,7 @@ def test_lost_metrics_are_told_once_until_it_has_been_quiet() -> None:
     for after_s in (0, 60, 120, 1000):
         at = NOW + after_s
         heard.desk.look(
-            turn(observation=observation(at=at, reading=reading(at=at), signals={"DatumsLost": signal(7.0, at)}))
+            a_turn(observation=observation(at=at, reading=reading(at=at), signals={"DatumsLost": signal(7.0, at)}))
         )
     assert heard.kinds() == ["metrics-lost", "metrics-lost"]
     assert "DatumsLost 7" in heard.messages[0].subject
@@ -168,7 +142,7 @@ def test_the_primarys_interruption_is_told_once_and_so_is_what_follows_on_a_reco
     heard = Heard(settings())
     for action in ("rebalance", "rebalance", "terminate", "terminate"):
         told = Interruption(seen_at=NOW, action=action, at=NOW + 120)
-        heard.desk.look(turn(observation=observation(interruption=told)))
+        heard.desk.look(a_turn(observation=observation(interruption=told)))
     assert heard.kinds() == ["primary-interrupted"] * 2
     assert "may lose" in heard.messages[0].subject and "in 120 s (terminate)" in heard.messages[1].subject
 
@@ -176,7 +150,7 @@ def test_the_primarys_interruption_is_told_once_and_so_is_what_follows_on_a_reco
 def test_an_agent_beside_a_resource_manager_that_does_not_lead_tells_nothing_of_the_cluster() -> None:
     heard = Heard(settings())
     resize = Resize(current=1, target=2, because=(Reason(Why.BREACHED, "b"),))
-    held = turn(
+    held = a_turn(
         observation=observation(reading=reading(leader=False)),
         wanted=resize,
         withheld=Reason(Why.NOT_LEADER, "another leads"),
@@ -201,10 +175,10 @@ def test_what_was_not_told_is_summed_up_in_the_next_one() -> None:
     heard = Heard(settings())
     right_gone, right_back = observation(missing=(RIGHT,)), observation()
     for seen in (right_gone, right_back, right_gone, right_back):
-        heard.desk.look(turn(observation=seen))
+        heard.desk.look(a_turn(observation=seen))
     assert heard.kinds() == ["right-missing", "right-back"]
     told = Interruption(seen_at=NOW, action="terminate", at=NOW + 120)
-    heard.desk.look(turn(observation=observation(interruption=told)))
+    heard.desk.look(a_turn(observation=observation(interruption=told)))
     assert json.loads(heard.messages[-1].json)["suppressed"] == {"right-missing": 1, "right-back": 1}
     assert heard.telemetry.counts()["NoticesSuppressed.right-missing"] == 1
 
