@@ -27,7 +27,7 @@ from agent.domain.readings import ClusterReading
 from agent.domain.signals import Signal
 from agent.domain.turns import Turn
 from agent.journal import Journal
-from agent.loops import Loops, periodic
+from agent.loops import Loops, LoopState, periodic
 from agent.market.reader import CHECK_S, PriceReader, Sources
 from agent.node import address
 from agent.notices.desk import Desk
@@ -49,6 +49,10 @@ from agent.sources.isbusy import IsBusyFile
 from agent.sources.node import NodeReader
 from agent.sources.pause import PauseFile
 from agent.sources.rest_poller import Poll, RestPoller
+from agent.status.board import Board
+from agent.status.making import Held, Self
+from agent.status.page import SECURITY_POLICY
+from agent.status.server import StatusServer
 from agent.telemetry import Telemetry
 
 LISTENER_LIMIT_S = 5.0
@@ -103,6 +107,9 @@ class App:
         self._controller = self._build_controller()
         self._last_hold: tuple[str, ...] = ()
         self._sightings = Sightings(settings)
+        self._standing: Callable[[], tuple[LoopState, ...]] = tuple
+        self._board = self._build_board()
+        self._status = self._build_status() if settings.status.enabled else None
 
     def start(self, loops: Loops) -> None:
         """Bind the listener and start every loop. Raises OSError when the port is taken."""
@@ -140,10 +147,15 @@ class App:
         ):
             loops.add(name, periodic(name, every_s, step, self._telemetry), limit_s)
         loops.start()
+        self._standing = loops.standing
+        if self._status is not None:
+            self._status.start()
 
     def stop(self, loops: Loops, deadline_s: float) -> None:
         """Stop every loop, then ship what the last period has so far."""
         end = time.monotonic() + deadline_s
+        if self._status is not None:
+            self._status.stop()
         # the port first: nobody reads from it any more
         loops.stop(deadline_s / 4, first="listener")
         self._listener.close()
@@ -182,6 +194,7 @@ class App:
         turn = self._controller.turn(self._clock())
         self._desk.look(turn)
         self._tell(turn)
+        self._show(turn)
 
     def _tell_interruption(self, told: Interruption) -> None:
         self._telemetry.count(f"InterruptionNotices.{told.action}")
@@ -266,6 +279,25 @@ class App:
         return Controller(
             settings, GUARDS, outside, self._telemetry, started_at=self._clock(), jitter=self._random.random
         )
+
+    def _show(self, turn: Turn) -> None:
+        if self._status is not None:
+            sensed = self._sensed
+            held = None if sensed is None else Held(snapshot=sensed.snapshot, rollup=sensed.rollup)
+            self._board.take(turn, held, self._settings)
+
+    def _build_board(self) -> Board:
+        me = Self(
+            version=agent.__version__,
+            cluster_id=self._cluster_id,
+            region=self._clients.region or "",
+            started_at=self._clock(),
+        )
+        return Board(self._settings, me, self._clock, self._telemetry, lambda: self._standing())
+
+    def _build_status(self) -> StatusServer:
+        board = self._board
+        return StatusServer(self._settings.status, board.pages, board.check, SECURITY_POLICY, self._telemetry)
 
     def _build_prices(self, region: str) -> PriceReader:
         settings, clients = self._settings, self._clients

@@ -1,7 +1,8 @@
-"""What tests of several packages need: which Spark and which Java the real ones run on."""
+"""What tests of several packages need: which Spark and which Java the real ones run on, and which browser."""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Generator
 from pathlib import Path
 
@@ -31,6 +32,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="a test marked `hadoop` that is skipped, for want of Maven or anything else, has failed",
     )
+    parser.addoption(
+        "--browser-required",
+        action="store_true",
+        help="a test marked `browser` that is skipped, for want of Chromium or anything else, has failed",
+    )
 
 
 @pytest.fixture(scope="session")
@@ -43,6 +49,9 @@ def spark_home(request: pytest.FixtureRequest) -> SparkHome:
 def java_home() -> Java:
     return java.here()
 
+
+REQUIRED = ("hadoop", "browser")
+"""Marks of tests whose skip is a failure under the option of that name, such as --hadoop-required."""
 
 _HADOOP = pytest.StashKey[HadoopJars | HadoopMissing]()
 _SLOW = ("hadoop", "spark")
@@ -85,17 +94,33 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         found = _hadoop(item.config)
         if isinstance(found, HadoopMissing):
             pytest.skip(f"no Hadoop: {found.reason}; `python -m agent.sandbox.hadoop.jars` says what to do")
+    if item.get_closest_marker("browser") is not None and chromium_path() is None:
+        pytest.skip("no Chromium: install one, for example 'apt-get install chromium'")
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """With --hadoop-required a test on Hadoop that was skipped, whatever for, has failed."""
+    """With --hadoop-required a test on Hadoop that was skipped, whatever for, has failed; the same for the browser."""
     report = yield
-    if report.skipped and _marked_hadoop(item) and item.config.getoption("--hadoop-required"):
-        report.outcome, report.longrepr = "failed", f"skipped with --hadoop-required: {report.longreprtext}"
+    for mark in REQUIRED:
+        option = f"--{mark}-required"
+        if report.skipped and item.get_closest_marker(mark) is not None and item.config.getoption(option):
+            report.outcome, report.longrepr = "failed", f"skipped with {option}: {report.longreprtext}"
     return report
+
+
+def chromium_path() -> str | None:
+    """A Chromium of the system: what the drivers would download themselves is not asked for."""
+    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    found = chromium_path()
+    assert found is not None, "a test in the browser is marked `browser`"
+    return found
 
 
 @pytest.fixture(scope="session")

@@ -26,6 +26,7 @@ class RunningAgent:
     supervisor: subprocess.Popen[bytes]
     port: int
     folder: Path
+    status_port: int
 
     @property
     def child(self) -> psutil.Process:
@@ -53,7 +54,7 @@ class RunningAgent:
         return self.supervisor.wait(PATIENCE_S)
 
 
-def settings_text(port: int, folder: Path, extra: str = "") -> str:
+def settings_text(port: int, folder: Path, extra: str = "", status_port: int = 0) -> str:
     """Settings of a quick agent; `extra` is further TOML whose tables are not among these."""
     return f"""
 [cluster]
@@ -65,6 +66,8 @@ report_period_s = 1.0
 max_capacity_units = 4
 [policy]
 turn_period_s = 0.5
+[status]
+port = {status_port}
 [journal]
 path = "{folder / "journal.jsonl"}"
 [supervisor]
@@ -78,13 +81,13 @@ stop_timeout_s = 15.0
 @contextmanager
 def agent(folder: Path, extra: str, edit: Callable[[str], str] = lambda text: text) -> Iterator[RunningAgent]:
     """Start it and wait until it listens; afterwards nothing of it runs. `edit` may change the settings' text."""
-    port = free_port()
+    port, status_port = free_port(), free_port()
     file = folder / "tidemark.toml"
-    file.write_text(edit(settings_text(port, folder, extra)))
+    file.write_text(edit(settings_text(port, folder, extra, status_port)))
     command = [sys.executable, "-m", "agent", "run", "--config", str(file)]
     with (folder / "agent.log").open("ab") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, **CREDENTIALS})
-    running = RunningAgent(process, port, folder)
+    running = RunningAgent(process, port, folder, status_port)
     try:
         wait_for(running.listening, lambda: f"the agent listens:\n{running.log()}")
         yield running
