@@ -236,9 +236,11 @@ class Controller:
                 return result
 
     def _count(self, considered: Considered, given: Because) -> None:
-        """What a guard withheld, by its reason, what was advised, and who would have decided otherwise."""
+        """What guards withheld or made gentler, by reason, what was advised, and who would have decided otherwise."""
         if considered.withheld is not None:
             self._telemetry.count(f"DecisionsWithheld.{considered.withheld.code}")
+        for reason in considered.limited:
+            self._telemetry.count(f"DecisionsLimited.{reason.code}")
         for reason in given:
             self._telemetry.count(f"AdviceGiven.{reason.code}")
         for name, said in considered.shadows:

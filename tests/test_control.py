@@ -385,6 +385,14 @@ def test_what_a_guard_withholds_is_counted_by_its_reason(path: Path) -> None:
     assert cluster.telemetry.counts()["DecisionsWithheld.foreign-scaler"] == 10
 
 
+def test_a_target_that_a_guard_makes_gentler_is_counted_by_its_reason(path: Path) -> None:
+    cluster = world(path, free_percent=10.0)
+    cluster.settings = settings(fleet={"max_capacity_units": 3})
+    cluster.run(cluster.controller(), 310)
+    assert cluster.acts() == [(300.0, "resize 0 -> 3")]
+    assert cluster.telemetry.counts()["DecisionsLimited.maximum"] == 1
+
+
 def test_the_targets_of_shadows_are_those_of_the_last_turn(path: Path) -> None:
     """On this cluster nobody tells what waits: both hold, which is the present target."""
     cluster = world(path, target=3)

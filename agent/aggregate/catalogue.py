@@ -61,6 +61,14 @@ _CLUSTER = (
     Metric("AppsRunning", Unit.COUNT, Over.CLUSTER, Aggregation.LAST, "Applications that run."),
     Metric("AppsPending", Unit.COUNT, Over.CLUSTER, Aggregation.LAST, "Applications that wait to run."),
     Metric(
+        "RemainingWorkSeconds",
+        Unit.SECONDS,
+        Over.STAGES,
+        Aggregation.LAST,
+        "Container-seconds that the active stages of all running applications still have to do; absent while one has "
+        "not told, or nothing tells how long a task takes.",
+    ),
+    Metric(
         "HdfsTotalLoad",
         Unit.COUNT,
         Over.HDFS,
@@ -93,6 +101,13 @@ _AGENT = (
         Over.AGENT,
         Aggregation.DELTA,
         "Turns in which a guard withheld a resize or an end; under `Reason` the code of the guard's reason.",
+    ),
+    Metric(
+        "DecisionsLimited",
+        Unit.COUNT,
+        Over.AGENT,
+        Aggregation.DELTA,
+        "Turns in which a guard made the target of a resize gentler; under `Reason` the code of the guard's reason.",
     ),
     Metric(
         "ShadowDecisionsDiffering",

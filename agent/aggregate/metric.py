@@ -15,6 +15,8 @@ class Over(StrEnum):
     DRIVERS = "drivers"
     WORKERS = "workers"
     MASTERS = "masters"
+    STAGES = "stages"
+    """The active stages of running applications, from Spark's REST API."""
     CLUSTER = "cluster"
     HDFS = "hdfs"
     FLEET = "fleet"

@@ -25,7 +25,14 @@ COUNTED = tuple(
 
 def cluster_figures(now: Snapshot) -> Figures:
     reading = now.cluster
-    return {**_memory(reading), **_slots(reading), **_nodes(reading), **_applications(reading), **_hdfs(now)}
+    return {
+        **_memory(reading),
+        **_slots(reading),
+        **_nodes(reading),
+        **_applications(reading),
+        "RemainingWorkSeconds": [None if now.remaining is None else now.remaining.total_s],
+        **_hdfs(now),
+    }
 
 
 def fleet_figures(fleet: Fleet | None, reading: ClusterReading | None) -> Figures:

@@ -22,6 +22,7 @@ def signals(rollup: RollUp, snapshot: Snapshot, *, fleet: Fleet | None = None) -
     times = {
         Over.EXECUTORS: _executors_at(snapshot),
         **{over: _oldest(_of(snapshot, role)) for over, role in ROLES.items()},
+        Over.STAGES: snapshot.remaining.at if snapshot.remaining else None,
         Over.CLUSTER: snapshot.cluster.at if snapshot.cluster else None,
         Over.HDFS: snapshot.hdfs.at if snapshot.hdfs else None,
         Over.NODE: snapshot.node.at if snapshot.node else None,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from agent.domain.decisions import Decision, Hold, Reason
+from agent.domain.decisions import Because, Decision, Hold, Reason
 from agent.domain.observation import Observation
 from agent.policy import POLICIES, SCALERS, Policy, arbiter, guards, requested
 from agent.policy.ending import Ending, notice, notified
@@ -27,6 +27,8 @@ class Considered:
     """The end of which a notice goes out now."""
     withheld: Reason | None = None
     """Why what was wanted is not done, by the guard that withheld it."""
+    limited: Because = ()
+    """Why it is done in part: the reasons of the guards that made the target of a resize gentler."""
     shadows: tuple[tuple[str, Decision], ...] = ()
     """What each shadow policy would have done now, after the guards."""
     requests: tuple[tuple[str, Decision], ...] = ()
@@ -45,36 +47,45 @@ def consider(
     asked = {str(kind): SCALERS[kind], **policies}
     proposals = tuple((name, said) for name, policy in asked.items() for said in policy(observation, settings))
     guarded = partial(_guarded, chain, settings, observation)
-    wanted, decision, withheld = _decided([said for _, said in proposals], guarded)
+    found = _decided([said for _, said in proposals], guarded)
     shadows = tuple((str(name), _shadow(name, chain, settings, observation)) for name in settings.policy.shadows)
     return Considered(
         observation=observation,
         proposals=proposals,
-        wanted=wanted,
-        decision=decision,
+        wanted=found.wanted,
+        decision=found.decision,
         notice=coming,
-        withheld=withheld,
+        withheld=found.withheld,
+        limited=found.limited,
         shadows=shadows,
         requests=tuple((request.id, guarded(said)) for request, said in requested.each(observation)),
     )
 
 
-def _decided(
-    said: Sequence[Decision], guarded: Callable[[Decision], Decision]
-) -> tuple[Decision, Decision, Reason | None]:
-    """What wins, what the guards make of it, and why it is withheld, if it is.
+@dataclass(frozen=True, slots=True)
+class _Decided:
+    wanted: Decision
+    decision: Decision
+    withheld: Reason | None = None
+    limited: Because = ()
+
+
+def _decided(said: Sequence[Decision], guarded: Callable[[Decision], Decision]) -> _Decided:
+    """What wins, what the guards make of it, and why it is withheld or done in part, if it is.
 
     What is withheld may leave the question open what else to do: a protected cluster may still shrink.
     """
     wanted = arbiter.choose(said)
     decision = guarded(wanted)
     if isinstance(wanted, Hold) or not isinstance(decision, Hold):
-        return wanted, decision, None
+        # a guard adds its reason after all others
+        return _Decided(wanted, decision, limited=decision.because[len(wanted.because) :])
     withheld = decision.because[-1]
-    if arbiter.leaves_open(wanted):
-        rest = [each for each in said if not arbiter.alike(each, wanted)]
-        decision = arbiter.choose([arbiter.without_context(decision), _decided(rest, guarded)[1]])
-    return wanted, decision, withheld
+    if not arbiter.leaves_open(wanted):
+        return _Decided(wanted, decision, withheld)
+    rest = _decided([each for each in said if not arbiter.alike(each, wanted)], guarded)
+    decision = arbiter.choose([arbiter.without_context(decision), rest.decision])
+    return _Decided(wanted, decision, withheld, () if isinstance(decision, Hold) else rest.limited)
 
 
 def _shadow(kind: PolicyKind, chain: Sequence[Guard], settings: Settings, observation: Observation) -> Decision:

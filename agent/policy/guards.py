@@ -244,6 +244,7 @@ GUARDS: tuple[Guard, ...] = (
     vetoes.not_vetoed,  # what goes on beside the containers: transfers, a heap that is full
     cooled_down,  # after those that do not depend on time, so that their reasons are heard
     work.kept,  # may raise a scale in's target: stands before the limits, which have the last word
+    work.of_market_bought,  # the actuator would refuse it, in every turn
     placement.placed,  # a group has a market of its own, and so what growth costs depends on which one grows
     money.affordable,  # after all that may still lower a target or move it to the dearer market
     limits.within,  # last of those that change a target: nothing after it may move it out again

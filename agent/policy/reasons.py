@@ -77,6 +77,7 @@ class Why(StrEnum):
     # what answers a spot market that does not fill
     SPOT_SHORTAGE = "spot-shortage"
     DEMAND_GONE = "demand-gone"
+    OTHER_MARKET = "other-market"
     MONEY_CAP = "money-cap"
     PRICE_UNKNOWN = "price-unknown"
     NO_GROUP = "no-group"

@@ -101,6 +101,26 @@ def _kept_of_each_market(observation: Observation, decision: Resize, held: Held,
     return decision.limited_to(lowest, Reason(CODES[held.strongest], text))
 
 
+def of_market_bought(observation: Observation, decision: Decision, settings: Settings) -> Decision:
+    """Guard: a scale in ends at what is of the market that is not bought on, which the actuator leaves alone, but for
+    units that a shortage had moved there."""
+    fleet = observation.fleet
+    if not isinstance(decision, Resize) or decision.scales_out or decision.on_demand is not None:
+        return decision
+    if fleet is None or fleet.groups:
+        return decision
+    if settings.fleet.on_demand:
+        kept, market = fleet.target_spot, "on the spot market"
+    else:
+        held = held_units(observation, settings)
+        moved = 0 if isinstance(held, str) else _moved_and_free(observation, fleet, held)
+        kept, market = fleet.target_on_demand - moved, "on demand"
+    if decision.target >= kept:
+        return decision
+    text = f"{kept} units are {market}, where nothing is bought and nothing given back"
+    return decision.limited_to(kept, Reason(Why.OTHER_MARKET, text))
+
+
 def moved_back_first(observation: Observation, decision: Decision, settings: Settings) -> Decision:
     """Guard: what is given back is first what a shortage had moved to on-demand capacity, but for what is held. The
     target stays."""

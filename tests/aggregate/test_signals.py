@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from agent.aggregate.catalogue import BY_NAME, Over
 from agent.aggregate.rollup import roll_up
 from agent.aggregate.signals import signals
@@ -9,6 +11,7 @@ from agent.aggregate.snapshot import Role, Snapshot
 from agent.domain.fleets import Collection, Fleet
 from agent.domain.readings import ClusterManager, ClusterReading, HdfsReading, NodeReading
 from agent.domain.signals import Signal, Statistic
+from agent.domain.stages import RemainingWork
 from tests.aggregate.snapshots import GIB, death, heap, jvm, snapshot
 
 FLEET = Fleet(
@@ -31,18 +34,29 @@ def test_each_signal_is_as_old_as_its_source() -> None:
         cluster=ClusterReading(
             at=81.0, manager=ClusterManager.YARN, memory_total_mb=10.0, memory_available_mb=1.0, applications=()
         ),
+        remaining=RemainingWork(at=80.0, by_app={"a": 7.0}),
         hdfs=HdfsReading(at=82.0, total_load=1, live_data_nodes=1),
         node=NodeReading(
             at=83.0, cpu_percent=1, memory_used_percent=1, load_1m=1, agent_cpu_percent=1, agent_rss_bytes=1
         ),
     )
     times = {
-        Over.EXECUTORS: 91.0, Over.DRIVERS: 92.0, Over.WORKERS: 93.0, Over.MASTERS: 94.0, Over.CLUSTER: 81.0,
-        Over.HDFS: 82.0, Over.NODE: 83.0, Over.FLEET: 40.0, Over.AGENT: 100.0,
+        Over.EXECUTORS: 91.0, Over.DRIVERS: 92.0, Over.WORKERS: 93.0, Over.MASTERS: 94.0, Over.STAGES: 80.0,
+        Over.CLUSTER: 81.0, Over.HDFS: 82.0, Over.NODE: 83.0, Over.FLEET: 40.0, Over.AGENT: 100.0,
     }  # fmt: skip
     found = sensed(now, FLEET)
     assert {BY_NAME[name].over for name in found} == set(Over)
     assert {name: signal.at for name, signal in found.items()} == {name: times[BY_NAME[name].over] for name in found}
+
+
+def test_work_that_is_left_is_a_signal_while_all_of_it_is_known() -> None:
+    known = RemainingWork(at=80.0, by_app={"a": 7.0, "b": 5.0})
+    found = sensed(snapshot(remaining=known))["RemainingWorkSeconds"]
+    assert (found.at, found.values[Statistic.AVERAGE]) == (80.0, 12.0)
+    assert sensed(snapshot(remaining=replace(known, by_app={})))["RemainingWorkSeconds"].values[Statistic.MAXIMUM] == 0
+    for unknown in (None, replace(known, unmeasured={"b": 3.0})):
+        assert "RemainingWorkSeconds" not in sensed(snapshot(remaining=unknown))
+        assert "RemainingWorkSeconds" not in roll_up(snapshot(remaining=unknown), None, fleet=None, idle=None)
 
 
 def test_one_silent_executor_makes_the_distribution_as_old_as_it_is() -> None:

@@ -248,6 +248,62 @@ def test_each_market_keeps_the_nodes_that_hold_work(
         assert markets(decision, fleet, asked) == left
 
 
+@pytest.mark.parametrize(
+    ("markets_now", "moved", "asked", "left"),
+    [
+        ((5, 5), 0, -3, (5, 2)),
+        ((5, 5), 0, -5, (5, 0)),
+        ((5, 5), 0, -8, (5, 0)),
+        ((5, 0), 0, -1, None),
+        ((5, 2), 3, -6, (2, 0)),
+        ((0, 4), 0, -4, (0, 0)),
+    ],
+)
+def test_a_scale_in_never_asks_for_less_than_the_fixed_on_demand_part(
+    markets_now: tuple[int, int], moved: int, asked: int, left: tuple[int, int] | None
+) -> None:
+    told = settings(rules=[{**IN, "adjustment_units": asked}], idle=AWAKE)
+    fleet = mixed(*markets_now)
+    past = history(breaching_since={"in": NOW - 400}, shortage=Shortage(moved_units=moved))
+    found = consider(observation(signals={"Free": signal(90)}, fleet=fleet, history=past), told, GUARDS)
+    if left is None:
+        assert isinstance(found.decision, Hold) and found.decision.because[-1].code == Why.OTHER_MARKET
+        assert found.withheld == found.decision.because[-1]
+    else:
+        assert isinstance(found.decision, Resize)
+        assert markets(found.decision, fleet, told) == left
+        assert found.decision.target == sum(left), "what is decided is what the actuator sends"
+        cut = found.decision.target > sum(markets_now) + asked
+        assert [reason.code for reason in found.limited] == ([Why.OTHER_MARKET] if cut else [])
+
+
+def test_who_buys_on_demand_keeps_a_fixed_spot_part() -> None:
+    told = settings(rules=[{**IN, "adjustment_units": -8}], fleet={"on_demand": True}, idle=AWAKE)
+    past = history(breaching_since={"in": NOW - 400})
+    seen = observation(signals={"Free": signal(90)}, fleet=mixed(5, 5), history=past)
+    decision = decided(seen, told)
+    assert isinstance(decision, Resize) and decision.target == 5
+    assert markets(decision, mixed(5, 5), told) == (0, 5)
+
+
+def test_a_maximum_below_the_fixed_part_holds_quietly_and_hides_nothing_else() -> None:
+    told = settings(fleet={"max_capacity_units": 3}, idle=AWAKE)
+    found = consider(observation(fleet=mixed(5, 0)), told, GUARDS)
+    assert isinstance(found.decision, Hold)
+    assert found.withheld is not None and found.withheld.code == Why.OTHER_MARKET
+
+
+def test_what_a_guard_makes_gentler_is_told_with_its_reason() -> None:
+    told = settings(rules=[{**OUT, "for_s": 0, "adjustment_units": 15}], idle=AWAKE)
+    past = history(breaching_since={"out": NOW - 400})
+    found = consider(observation(signals={"Free": signal(5)}, history=past), told, GUARDS)
+    assert isinstance(found.decision, Resize) and found.decision.target == 20
+    assert [reason.code for reason in found.limited] == [Why.MAXIMUM] and found.withheld is None
+    whole = settings(rules=[{**OUT, "for_s": 0, "adjustment_units": 5}], idle=AWAKE)
+    assert consider(observation(signals={"Free": signal(5)}, history=past), whole, GUARDS).limited == ()
+    assert consider(observation(), whole, GUARDS).limited == (), "a hold is no limit"
+
+
 UNITS = st.integers(0, 12)
 
 
