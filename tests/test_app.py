@@ -57,8 +57,8 @@ def heap_samples(endpoint: str) -> list[dict[str, float]]:
         Namespace="Tidemark",
         MetricName="JvmHeapUsed",
         Dimensions=[{"Name": "ClusterId", "Value": "j-TEST"}],
-        StartTime=now - 3600,
-        EndTime=now + 3600,
+        StartTime=now - 600,
+        EndTime=now + 600,
         Period=1,
         Statistics=["Maximum", "Minimum", "SampleCount"],
     )["Datapoints"]

@@ -39,7 +39,7 @@ def test_motos_application_serves_the_other_services_behind_ours() -> None:
         assert boto("ec2", it.server.endpoint).describe_regions()["Regions"]
 
 
-def test_large_gzipped_bodies_reach_motos_cloudwatch() -> None:
+def test_large_gzipped_bodies_reach_cloudwatch() -> None:
     with world() as it:
         cloudwatch = boto("cloudwatch", it.server.endpoint)
         data = [{"MetricName": f"metric-{n:04}", "Value": float(n)} for n in range(500)]
@@ -64,7 +64,7 @@ def test_our_account_is_motos() -> None:
 def test_what_moto_lacks_is_refused_once_instead_of_a_500_that_boto3_repeats() -> None:
     with world() as it:
         with pytest.raises(ClientError, match="NotInSandbox") as caught:
-            boto("cloudwatch", it.server.endpoint, attempts=3).describe_alarm_history()
+            boto("cloudwatch", it.server.endpoint, attempts=3).list_metric_streams()
         assert caught.value.response["ResponseMetadata"]["RetryAttempts"] == 0
         with pytest.raises(ClientError, match="NotInSandbox") as caught:
             boto("ec2", it.server.endpoint, attempts=3).get_spot_placement_scores(TargetCapacity=1)

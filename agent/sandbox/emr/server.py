@@ -16,6 +16,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoReque
 from werkzeug.serving import make_server
 
 from agent.domain.ports import Clock
+from agent.sandbox.cloudwatch.front import CloudWatchFront
 from agent.sandbox.emr.api import Call, EmrApi
 from agent.sandbox.emr.clockwork import Clockwork
 from agent.sandbox.emr.delays import Delays
@@ -27,6 +28,7 @@ from agent.sandbox.emr.timed_nodes import TimedNodes
 from agent.sandbox.market.front import MarketFront
 from agent.sandbox.market.prices import SpotMarket
 from agent.sandbox.nodes import NodeHost
+from agent.sandbox.sns.topics import publish
 
 log = logging.getLogger(__name__)
 
@@ -63,11 +65,13 @@ class SandboxServer:
         page_size: int = 50,
         on_call: Callable[[Call], None] | None = None,
         price_seed: int = 0,
+        alarm_speed: float = 1.0,
     ) -> None:
         """`host` makes the instances real (None: they only take time). `tick_s=None`: no clock thread, the owner
         calls `tick`, which is how a test steps the time. `folder` gets `steps/<step id>/{stdout,stderr}`;
         `step_env` is the environment of steps (None: that of this process). `on_call` hears of every EMR request,
-        in the thread that answers it. `price_seed` makes the prices of EC2.
+        in the thread that answers it. `price_seed` makes the prices of EC2. `alarm_speed` makes the
+        periods of CloudWatch's alarms that many times shorter.
         """
         self.region = region
         self.delays = delays
@@ -79,7 +83,8 @@ class SandboxServer:
         self.api = EmrApi(self.emr, clock, quotas, lambda step: str(self.step_folder(step)), page_size, on_call)
         self._clockwork = Clockwork(self.emr, self.nodes, self._processes, clock)
         moto = DomainDispatcherApplication(create_backend_app)
-        self.market = MarketFront(SpotMarket(region, price_seed), clock, moto, page_size)
+        self.cloudwatch = CloudWatchFront(region, ACCOUNT, clock, publish, moto, speed=alarm_speed)
+        self.market = MarketFront(SpotMarket(region, price_seed), clock, self.cloudwatch, page_size)
         self._clock = clock
         self._tick_s = tick_s
         self._port = port
@@ -116,8 +121,9 @@ class SandboxServer:
             self._temporary.cleanup()
 
     def tick(self) -> None:
-        """Let the model catch up with the clock. Only without a clock thread."""
+        """Let EMR and the alarms catch up with the clock. Only without a clock thread."""
         self._clockwork.tick()
+        self.cloudwatch.tick()
 
     def step_folder(self, step_id: str) -> Path:
         """Where the step's `stdout` and `stderr` are."""
@@ -130,7 +136,7 @@ class SandboxServer:
     def _turn(self) -> None:
         while not self._stopping.wait(self._tick_s):
             try:
-                self._clockwork.tick()
+                self.tick()
             except Exception:  # the boundary of this loop: a clock that stands still would hide the bug
                 log.exception("a tick of the sandbox failed")
 

@@ -1,0 +1,150 @@
+"""CloudWatch's endpoint, before moto: what it answers, its clock, and what follows when alarms change."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from io import BytesIO
+from typing import Any
+from urllib.parse import parse_qs
+
+from moto.cloudwatch.exceptions import CloudWatchException
+from moto.core.exceptions import ServiceException
+
+from agent.domain.ports import Clock
+from agent.sandbox.cloudwatch import alarm_operations, data_operations, messages
+from agent.sandbox.cloudwatch.alarms import Transition
+from agent.sandbox.cloudwatch.model import Model, Operation, new_model
+from agent.sandbox.cloudwatch.received import Hour, as_json
+from agent.sandbox.protocol import Codec, Environ, Question, StartResponse, Wsgi, body_of
+
+RECEIVED_PATH = "/_sandbox/cloudwatch/received"
+MAX_BODY = 1_048_576
+"""Bytes of a PutMetricData, unpacked."""
+OPERATIONS: Mapping[str, Operation] = {
+    **alarm_operations.OPERATIONS,
+    **data_operations.OPERATIONS,
+}
+
+Publish = Callable[[str, str, str], None]
+"""Topic ARN, subject and message. Raises ServiceException when SNS refuses."""
+
+_SCOPE = re.compile(r"Credential=[^/]+/\d+/(?P<region>[^/]+)/(?P<service>[^/]+)/aws4_request")
+log = logging.getLogger(__name__)
+
+
+class CloudWatchFront:
+    """Answers what is for CloudWatch; the rest goes on to `behind`. Safe to use from every thread."""
+
+    def __init__(
+        self, region: str, account: str, clock: Clock, publish: Publish, behind: Wsgi, *, speed: float = 1.0
+    ) -> None:
+        """`region` is the one of the requests and questions that do not say one; `speed` makes the periods of
+        alarms that many times shorter."""
+        self._region = region
+        self._account = account
+        self._clock = clock
+        self._publish = publish
+        self._behind = behind
+        self._speed = speed
+        self._codec = Codec("cloudwatch", CloudWatchException)
+        self._models: dict[str, Model] = {}
+        self._lock = threading.RLock()
+
+    def tick(self) -> None:
+        """Evaluate the alarms up to now and run the actions of those that have changed."""
+        with self._lock:
+            models = list(self._models.values())
+            for model in models:
+                model.alarms.advance(self._clock())
+        for model in models:
+            self._act(model)
+
+    def received(self, region: str | None = None) -> Mapping[int, Hour]:
+        """What was asked, by the time at which each hour of the sandbox's clock began."""
+        with self._lock:
+            return self._model(region or self._region).received.hours()
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        if environ.get("PATH_INFO") == RECEIVED_PATH:
+            return self._answer_received(environ, start_response)
+        scope = _SCOPE.search(str(environ.get("HTTP_AUTHORIZATION", "")))
+        if scope is None or scope["service"] != "monitoring":
+            return self._behind(environ, start_response)
+        status, headers, answer = self._answer(scope["region"], environ) or (0, [], b"")
+        if not status:
+            return self._behind(environ, start_response)
+        start_response(f"{status} Answered", headers)
+        return [answer]
+
+    def _answer(self, region: str, environ: Environ) -> tuple[int, list[tuple[str, str]], bytes] | None:
+        """None when moto is to answer."""
+        body = body_of(environ)
+        operation = self._codec.operation(environ, body)
+        if operation in self._codec.operations() and operation not in OPERATIONS:
+            environ["wsgi.input"] = BytesIO(body)
+            environ["CONTENT_LENGTH"] = str(len(body))
+            environ.pop("HTTP_CONTENT_ENCODING", None)
+            return None
+        try:
+            question = self._codec.parse(environ, body)
+        except ServiceException as error:
+            return self._codec.answer("DescribeAlarms", "json", error)
+        try:
+            if len(body) > MAX_BODY:
+                raise ServiceException("RequestEntityTooLarge", f"The request is longer than {MAX_BODY} bytes.")
+            result: Any = self._perform(region, question)
+        except ServiceException as error:
+            result = error
+        return self._codec.answer(question.operation, question.protocol, result)
+
+    def _perform(self, region: str, question: Question) -> Mapping[str, Any]:
+        with self._lock:
+            model = self._model(region)
+            model.received.request(question.operation, self._clock())
+            if question.faults:
+                listed = "; ".join(question.faults)
+                raise ServiceException("ValidationError", f"{len(question.faults)} validation error(s): {listed}")
+            answer = OPERATIONS[question.operation](model, question.params)
+        self._act(model)
+        return answer or {}
+
+    def _act(self, model: Model) -> None:
+        """Outside the lock: a topic's subscriber may ask CloudWatch something."""
+        with self._lock:
+            transitions = model.alarms.transitions()
+        for transition in transitions:
+            for action in transition.actions:
+                self._run(model, transition, action)
+
+    def _run(self, model: Model, transition: Transition, action: str) -> None:
+        text = messages.message(transition, model.region, self._account)
+        try:
+            if ":sns:" not in action:
+                raise ServiceException("NotInSandbox", "only actions of SNS are run in the sandbox")
+            self._publish(action, messages.subject(transition, model.region), text)
+        except ServiceException as error:
+            summary, outcome = f"Failed to execute action {action}. Received error: {error}", "Failed"
+        else:
+            summary, outcome = f"Successfully executed action {action}", "Succeeded"
+        body = {
+            "actionState": outcome,
+            "stateUpdateTimestamp": int(transition.at * 1000),
+            "notificationResource": action,
+            "publishedMessage": text,
+        }
+        with self._lock:
+            model.alarms.note(transition, transition.at, "Action", summary, body)
+
+    def _model(self, region: str) -> Model:
+        if region not in self._models:
+            self._models[region] = new_model(region, self._account, self._clock, self._speed)
+        return self._models[region]
+
+    def _answer_received(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        region = parse_qs(str(environ.get("QUERY_STRING", ""))).get("region", [self._region])[0]
+        start_response("200 OK", [("Content-Type", "application/json")])
+        return [json.dumps(as_json(self.received(region))).encode()]
