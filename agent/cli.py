@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from agent.verbs import demo, doctor, pausing, quote, release, replay, running, simulate, spark_conf
+from agent.verbs import alarms, demo, doctor, pausing, quote, release, replay, running, simulate, spark_conf
 
 VERBS = (
     running.version,
@@ -15,6 +15,7 @@ VERBS = (
     pausing.resume,
     replay.replay,
     demo.demo,
+    alarms.alarms,
     doctor.doctor,
     quote.quote,
     spark_conf.spark_conf,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from agent.aggregate.catalogue import BY_NAME
+from agent.alarms.faults import faults as alarm_faults
+from agent.alarms.faults import nearest
 from agent.settings import Settings, SettingsError, SettingsFault, of_table, table_in
 from agent.settings_change import Change, changed
 
@@ -14,7 +15,7 @@ from agent.settings_change import Change, changed
 def load_checked(path: Path, changes: Iterable[Change] = ()) -> Settings:
     """The settings in the file, with the changes. Raises SettingsError with every fault."""
     settings = of_table(changed(table_in(path), changes), source=str(path))
-    if faults := tuple(_unknown_signals(settings)):
+    if faults := (*_unknown_signals(settings), *alarm_faults(settings)):
         raise SettingsError(str(path), faults)
     return settings
 
@@ -23,6 +24,5 @@ def _unknown_signals(settings: Settings) -> Iterator[SettingsFault]:
     """A rule on a metric that nobody publishes would never act, and never say so but in a hold's reason."""
     for number, rule in enumerate(settings.policy.rules):
         if rule.signal not in BY_NAME:
-            near = difflib.get_close_matches(rule.signal, BY_NAME, n=1, cutoff=0.5)
-            hint = f"; did you mean {near[0]!r}?" if near else "; docs/metrics.md lists them"
-            yield SettingsFault(f"policy.rules.{number}.signal", f"{rule.signal!r} is no metric{hint}")
+            hint = f"{rule.signal!r} is no metric{nearest(rule.signal)}"
+            yield SettingsFault(f"policy.rules.{number}.signal", hint)

@@ -49,6 +49,8 @@ def _rights() -> tuple[Right, ...]:
         *(Right(name, f"elasticmapreduce:{name}", sid, capability) for name, sid, capability in emr),
         *(Right(name, f"ec2:{name}", PRICES_SID, Capability.PRICES) for name in PRICES_OF_EC2),
         Right("GetProducts", "pricing:GetProducts", PRICES_SID, Capability.PRICES),
+        Right("DescribeAlarms", "cloudwatch:DescribeAlarms", "TidemarkObserveAlarms", Capability.ALARMS),
+        Right("DeleteAlarms", "cloudwatch:DeleteAlarms", "TidemarkDeleteItsAlarms", Capability.ALARMS),
         Right("Publish", "sns:Publish", "TidemarkNotify", Capability.NOTIFY),
         Right("GetObject", "s3:GetObject", "TidemarkReadRelease", Capability.INSTALL),
     )
@@ -57,17 +59,34 @@ def _rights() -> tuple[Right, ...]:
 RIGHTS: Mapping[str, Right] = MappingProxyType({right.operation: right for right in _rights()})
 """By operation."""
 
+OPERATOR_POLICY = "operator-policy.json"
+BY_OPERATOR: Mapping[str, str] = MappingProxyType(
+    {
+        "PutMetricAlarm": "TidemarkPutAlarms",
+        "TagResource": "TidemarkPutAlarms",
+        "PutCompositeAlarm": "TidemarkChangeCompositeAlarms",
+        "DeleteAlarms": "TidemarkChangeCompositeAlarms",
+        "DescribeAlarms": "TidemarkObserveAlarms",
+    }
+)
+"""By operation of CloudWatch: the statement of `bootstrap/operator-policy.json` for whoever runs `tidemark alarms`.
+Composite alarms can be told, put and deleted only by who may do so with all alarms (CloudWatch API reference)."""
+IMPLIED = frozenset({"TagResource"})
+"""Asked for by another operation, here PutMetricAlarm with tags."""
+
 FREE = frozenset({"GetCallerIdentity"})
 """Operations that no policy has to allow (AWS STS API reference)."""
 
 
 def advice(operation: str, said: str) -> str:
     """What to do about a denied operation; `said` is AWS's own message, which tells some causes apart."""
-    right = RIGHTS.get(operation)
+    right, by_operator = RIGHTS.get(operation), BY_OPERATOR.get(operation)
     if "explicit deny" in said:
         return "a policy denies it explicitly (service control policy, boundary): adding a statement does not help"
     if "VPC endpoint policy" in said:
         return "the policy of the VPC endpoint does not let it through"
+    if right is None and by_operator is not None:
+        return f"whoever runs this needs the statement {by_operator} of {OPERATOR_POLICY}"
     if right is None:
         return "the node's role is not allowed to do this"
     tagged = right.action.startswith("elasticmapreduce:")

@@ -2,10 +2,10 @@
 
 What only reads is asked for as the agent does. EMR has no dry run: a resize is tried on a fleet (group) whose id cannot
 exist, an addition with a second primary of an instance type that does not exist. PutMetricData is sent one value with
-two counts, Publish an empty message under too long a subject. AWS judges the right first and then refuses the request:
-a refusal for any other reason than a missing right is the good answer. Nothing of the kind is safe for
-TerminateJobFlows: with this cluster's id it would end it, and for another's the policy's tag condition does not hold.
-It is never called here.
+two counts, DeleteAlarms a name that no alarm has, Publish an empty message under too long a subject. AWS judges the
+right first and then refuses the request: a refusal for any other reason than a missing right is the good answer.
+Nothing of the kind is safe for TerminateJobFlows: with this cluster's id it would end it, and for another's the
+policy's tag condition does not hold. It is never called here.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from agent.alarms.alarm import MAKER
 from agent.aws.errors import AWS_ERRORS, is_denied, is_not_found, is_refused, reason
 from agent.aws.rights import LEVELS, RIGHTS, TAG, Right, advice
 from agent.doctor.findings import Finding, fail, ok, skip, warn
@@ -29,6 +30,9 @@ RESIZES = {ActuatorKind.INSTANCE_FLEET: ("Fleet",), ActuatorKind.INSTANCE_GROUPS
 """How the names of the operations end that an actuator resizes with; others may use any."""
 
 NO_FLEET, NO_GROUP, NO_TYPE = "if-TIDEMARKDOCTOR", "ig-TIDEMARKDOCTOR", "none.doctor"
+NO_ALARM = "doctor: no such alarm"
+MILD = frozenset({Capability.DIAGNOSE, Capability.ALARMS})
+"""What the agent does its work without."""
 
 Request = Callable[[Settings, str], Mapping[str, Any]]
 
@@ -75,6 +79,14 @@ def _no_message(settings: Settings, _: str) -> Mapping[str, Any]:
     return {"TopicArn": topic(settings) or "", "Subject": "x" * 101, "Message": ""}
 
 
+def _one_alarm(_: Settings, __: str) -> Mapping[str, Any]:
+    return {"MaxRecords": 1}
+
+
+def _no_alarm(_: Settings, cluster_id: str) -> Mapping[str, Any]:
+    return {"AlarmNames": [f"{MAKER} {cluster_id or 'j-'} {NO_ALARM}"]}
+
+
 def _one_history(_: Settings, __: str) -> Mapping[str, Any]:
     return {"InstanceTypes": ["m5.xlarge"], "MaxResults": 1}
 
@@ -103,6 +115,8 @@ ATTEMPTS: Mapping[str, Attempt] = {
     "DescribeInstanceTypes": Attempt("ec2", "describe_instance_types", _few_types),
     "DescribeSpotPriceHistory": Attempt("ec2", "describe_spot_price_history", _one_history),
     "GetProducts": Attempt("pricing", "get_products", _one_product),
+    "DescribeAlarms": Attempt("cloudwatch", "describe_alarms", _one_alarm),
+    "DeleteAlarms": Attempt("cloudwatch", "delete_alarms", _no_alarm),
     "Publish": Attempt("sns", "publish", _no_message),
 }
 
@@ -121,7 +135,7 @@ def attempted(right: Right, settings: Settings, clients: Clients, cluster_id: st
         call(**attempt.request(settings, cluster_id or ""))
     except AWS_ERRORS as error:
         if is_denied(error):
-            bad = warn if right.capability is Capability.DIAGNOSE else fail
+            bad = warn if right.capability in MILD else fail
             return bad("denied", advice(right.operation, str(error)))
         if is_not_found(error):
             return fail("what it names does not exist", f"correct the settings: {error}")
@@ -163,9 +177,11 @@ def _not_needed(right: Right, settings: Settings) -> str | None:
             return "fleet.max_usd_per_hour is unset"
         case Capability.NOTIFY if topic(settings) is None:
             return "notices.topic_arn is unset"
+        case Capability.ALARMS if not settings.alarms.remove_at_end:
+            return "alarms.remove_at_end is false"
         case Capability.STEPS if not settings.idle.enabled:
             return "idle is off"
-        case Capability.RESIZE | Capability.TERMINATE if actuator is ActuatorKind.DRY_RUN:
+        case Capability.RESIZE | Capability.TERMINATE | Capability.ALARMS if actuator is ActuatorKind.DRY_RUN:
             return "fleet.actuator is dry_run"
         case Capability.TERMINATE if not settings.idle.enabled and settings.idle.terminate_after_s is None:
             return "neither idle nor a deadline ends the cluster"

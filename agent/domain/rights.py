@@ -21,6 +21,8 @@ class Capability(StrEnum):
     """Without it a task fleet under `fleet.max_usd_per_hour` does not grow, and `tidemark quote` cannot tell."""
     NOTIFY = "notify"
     """Without it notices are only in the log."""
+    ALARMS = "alarms"
+    """Without it the alarms of a cluster stay when it has ended, and cost."""
     INSTALL = "install"
     """What `install.sh` does on the node, not the running agent."""
     DIAGNOSE = "diagnose"

@@ -93,6 +93,20 @@ data "aws_iam_policy_document" "tidemark" {
   }
 
   statement {
+    sid       = "TidemarkObserveAlarms"
+    effect    = "Allow"
+    actions   = ["cloudwatch:DescribeAlarms"]
+    resources = ["*"]
+  }
+
+  statement {
+    sid       = "TidemarkDeleteItsAlarms"
+    effect    = "Allow"
+    actions   = ["cloudwatch:DeleteAlarms"]
+    resources = ["arn:${data.aws_partition.current.partition}:cloudwatch:*:*:alarm:Tidemark?j-*"]
+  }
+
+  statement {
     sid       = "TidemarkNotify"
     effect    = "Allow"
     actions   = ["sns:Publish"]

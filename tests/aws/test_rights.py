@@ -13,17 +13,19 @@ import pytest
 from botocore import xform_name
 from botocore.loaders import Loader
 
-from agent.aws.rights import FREE, LEVELS, RIGHTS, TAG, advice
+from agent.aws.rights import BY_OPERATOR, FREE, IMPLIED, LEVELS, RIGHTS, TAG, advice
 from agent.domain.rights import Capability
 
 ROOT = Path(__file__).parent.parent.parent
 ELSEWHERE = {"release", "sandbox", "simulate", "wire"}
 """Packages that do not run on a node (what they call takes the rights of whoever publishes) or do no I/O."""
+ONLY_READ = ("TidemarkObservePrices", "TidemarkObserveAlarms")
+"""Statements on every resource: what they give cannot be limited to one, and changes nothing."""
 SERVICES = ("emr", "cloudwatch", "sns", "sts", "s3", "sqs", "ec2", "iam", "pricing", "dynamodb")
 
 
-def statements() -> Mapping[str, Mapping[str, Any]]:
-    policy = json.loads((ROOT / "bootstrap" / "iam-policy.json").read_text())
+def statements(policy_file: str = "iam-policy.json") -> Mapping[str, Mapping[str, Any]]:
+    policy = json.loads((ROOT / "bootstrap" / policy_file).read_text())
     assert policy["Version"] == "2012-10-17"
     found = {statement["Sid"]: statement for statement in policy["Statement"]}
     assert len(found) == len(policy["Statement"])
@@ -66,7 +68,7 @@ def test_the_finder_sees_calls_and_names_of_operations() -> None:
 
 def test_every_operation_that_the_code_calls_has_its_right_and_every_right_is_used() -> None:
     by_installer = {right.operation for right in RIGHTS.values() if right.capability is Capability.INSTALL}
-    assert called() == set(RIGHTS) - by_installer | FREE & called()
+    assert called() == (set(RIGHTS) | set(BY_OPERATOR)) - by_installer - IMPLIED | FREE & called()
 
 
 def test_the_policy_gives_exactly_the_rights_of_the_table() -> None:
@@ -75,6 +77,22 @@ def test_the_policy_gives_exactly_the_rights_of_the_table() -> None:
     for right in RIGHTS.values():
         wanted.setdefault(right.sid, set()).add(right.action)
     assert given == wanted
+
+
+def test_the_operators_policy_gives_exactly_what_the_verbs_call() -> None:
+    given = {sid: set(actions(statement)) for sid, statement in statements("operator-policy.json").items()}
+    wanted: dict[str, set[str]] = {}
+    for operation, sid in BY_OPERATOR.items():
+        wanted.setdefault(sid, set()).add(f"cloudwatch:{operation}")
+    assert given == wanted
+
+
+def test_no_node_may_put_an_alarm_or_delete_one_that_is_not_a_clusters() -> None:
+    assert not {f"cloudwatch:{operation}" for operation in set(BY_OPERATOR) - set(RIGHTS)} & {
+        action for statement in statements().values() for action in actions(statement)
+    }
+    resource = statements()["TidemarkDeleteItsAlarms"]["Resource"]
+    assert resource.endswith(":alarm:Tidemark?j-*")
 
 
 def test_nothing_of_emr_is_given_on_a_cluster_that_does_not_carry_the_tag() -> None:
@@ -90,12 +108,13 @@ def test_only_publishing_in_one_namespace_and_looking_at_prices_is_on_every_reso
     for sid, statement in statements().items():
         assert statement["Effect"] == "Allow"
         assert not any("*" in action for action in actions(statement)), sid
-        if statement["Resource"] == "*" and sid != "TidemarkObservePrices":
+        if statement["Resource"] == "*" and sid not in ONLY_READ:
             assert statement["Condition"] == {"StringEquals": {"cloudwatch:namespace": "Tidemark"}}
 
 
 def test_what_is_given_on_every_resource_only_reads() -> None:
-    assert set(actions(statements()["TidemarkObservePrices"])) == {
+    assert {action for sid in ONLY_READ for action in actions(statements()[sid])} == {
+        "cloudwatch:DescribeAlarms",
         "ec2:DescribeInstanceTypes",
         "ec2:DescribeSpotPriceHistory",
         "pricing:GetProducts",
@@ -123,6 +142,7 @@ def test_statements_are_named_by_what_they_are_for() -> None:
         ("PutMetricData", "no identity-based policy allows the action", "TidemarkPublishMetrics"),
         ("ListSteps", "with an explicit deny in a service control policy", "does not help"),
         ("ListSteps", "because no VPC endpoint policy allows the action", "VPC endpoint"),
+        ("PutMetricAlarm", "no identity-based policy allows the action", "TidemarkPutAlarms of operator-policy.json"),
         ("SomethingElse", "no", "not allowed"),
     ],
 )

@@ -6,8 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from botocore import xform_name
 from botocore.stub import Stubber
 
+from agent.alarms.cloudwatch import put
+from agent.alarms.definitions import alarms
 from agent.aws.rights import RIGHTS, TAG
 from agent.doctor.attempts import ATTEMPTS, attempted, needed
 from agent.doctor.findings import Finding, Status
@@ -21,6 +24,7 @@ from tests.sandbox.emr_world import REGION, World, boto, fleets, groups, task_gr
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:notices"
 EMR = [operation for operation, attempt in ATTEMPTS.items() if attempt.service == "emr"]
 PRICES = [operation for operation in ATTEMPTS if RIGHTS[operation].capability is Capability.PRICES]
+ALARMS = [operation for operation in ATTEMPTS if RIGHTS[operation].capability is Capability.ALARMS]
 
 
 @pytest.fixture
@@ -104,7 +108,8 @@ def test_what_the_settings_do_without_is_not_tried(it: World) -> None:
     skipped = {right.operation for right in needed() if look(right.operation, dry, cluster).status is Status.SKIP}
     assert skipped == {
         "ModifyInstanceFleet", "ModifyInstanceGroups", "AddInstanceFleet", "AddInstanceGroups", "TerminateJobFlows",
-        "ListSteps", "Publish", "DescribeInstanceTypes", "DescribeSpotPriceHistory", "GetProducts",
+        "ListSteps", "Publish", "DescribeAlarms", "DeleteAlarms", "DescribeInstanceTypes", "DescribeSpotPriceHistory",
+        "GetProducts",
     }  # fmt: skip
 
 
@@ -118,6 +123,21 @@ def test_publishing_is_tried_without_a_datum_arriving(it: World) -> None:
         fake.state.always = "throttle"
         assert look("PutMetricData", settings, None).status is Status.WARN
         assert fake.names() == []
+
+
+def test_the_removal_of_alarms_is_tried_without_one_going(it: World) -> None:
+    settings = told(it.server.endpoint)
+    cloudwatch = boto("cloudwatch", it.server.endpoint)
+    list(put(cloudwatch, alarms(settings, "j-1"), lambda _: None))
+    before = len(cloudwatch.describe_alarms()["MetricAlarms"])
+    assert [look(operation, settings, "j-1").status for operation in ALARMS] == [Status.OK, Status.OK]
+    assert len(cloudwatch.describe_alarms()["MetricAlarms"]) == before > 0
+    for operation in ALARMS:
+        made = clients(settings, NOBODY)
+        with Stubber(made.cloudwatch) as stub:
+            stub.add_client_error(xform_name(operation), "AccessDenied", "no", http_status_code=403)
+            found = attempted(RIGHTS[operation], settings, made, "j-1")
+        assert (found.status, RIGHTS[operation].sid in found.advice) == (Status.WARN, True)
 
 
 def test_a_notice_is_tried_without_one_being_sent(it: World) -> None:
