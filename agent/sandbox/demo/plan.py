@@ -16,6 +16,7 @@ from agent.settings_policy import DataprocSettings, DemandSettings, PolicyKind
 from agent.settings_rules import DEFAULT_RULES
 from agent.settings_sinks import CloudWatchSettings, JsonlSettings, SinksSettings
 from agent.settings_sources import ListenerSettings, SourcesSettings
+from agent.settings_status import StatusSettings
 
 INSTANCE_TYPE = "r6i.xlarge"
 """What the sandbox's instances are called; what they are is a Spark worker."""
@@ -32,6 +33,7 @@ PLACES = frozenset(
         "fleet.instance_types",
         "idle.isbusy_path",
         "journal.path",
+        "status.port",
     }
 )
 """Settings that say what and where things are on this machine; every other difference is a time, a step or a limit."""
@@ -82,6 +84,7 @@ class Places:
     region: str
     endpoint_url: str
     listener_port: int
+    status_port: int
     sources: SourcesSettings
     folder: Path
 
@@ -127,6 +130,7 @@ def settings(plan: Plan, places: Places) -> Settings:
             notice_s=8.0,
         ),
         journal=JournalSettings(path=places.folder / "journal.jsonl"),
+        status=StatusSettings(port=places.status_port),
     )
 
 

@@ -67,7 +67,7 @@ def run(plan: Plan, folder: Path, console: Console, stand: Stand = standalone, b
     folder.mkdir(parents=True, exist_ok=True)
     began = time.time()
     narrator = Narrator(console, began)
-    port, ui_port = _free_ports(2)
+    port, ui_port, status_port = _free_ports(3)
     sink = MetricsSink("127.0.0.1", port, int(plan.report_period_s)) if plan.sink else None
     narrator.say("set-up", "starting the cluster's daemons")
     with stand(plan, folder, sink) as ground:
@@ -84,7 +84,9 @@ def run(plan: Plan, folder: Path, console: Console, stand: Stand = standalone, b
         with server:
             if plan.spot_supply is not None:
                 server.emr.limit(Market.SPOT, plan.spot_supply)
-            return _with_cluster(plan, folder, narrator, calls, ground, server.endpoint, port, ui_port, began, beside)
+            return _with_cluster(
+                plan, folder, narrator, calls, ground, server.endpoint, (port, ui_port, status_port), began, beside
+            )
 
 
 def _with_cluster(
@@ -94,11 +96,11 @@ def _with_cluster(
     calls: CallTeller,
     ground: Ground,
     endpoint: str,
-    port: int,
-    ui_port: int,
+    ports: tuple[int, int, int],
     began: float,
     beside: Figures | None,
 ) -> Ending:
+    port, ui_port, status_port = ports
     emr, cloudwatch = (_client(service, endpoint) for service in ("emr", "cloudwatch"))
     cluster_id = emr.run_job_flow(**_job_flow(plan, ground, ui_port, folder))["JobFlowId"]
     narrator.say("set-up", f"EMR sandbox at {endpoint}, cluster {cluster_id}: primary, one core unit, no task fleet")
@@ -109,6 +111,7 @@ def _with_cluster(
             region=REGION,
             endpoint_url=endpoint,
             listener_port=port,
+            status_port=status_port,
             sources=ground.sources,
             folder=folder,
         ),
@@ -130,6 +133,7 @@ def _with_cluster(
         changes=ChangeTeller(narrator, low),
     )
     narrator.say("set-up", f"tidemark run --config {file}")
+    narrator.say("set-up", f"its status page, while this runs: http://127.0.0.1:{status_port}/")
     story = stages.story(low, settings.fleet.min_capacity_units, plan, hdfs=ground.name_node_url is not None)
     with _agent(file, folder / "agent.log") as agent:
         passed, missing = watch.follow(story, agent)

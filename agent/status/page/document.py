@@ -55,7 +55,7 @@ def document(state: State) -> str:
         data_period=f"{me.turn_period_s:g}",
         data_poll=f"{poll_s:g}",
     )
-    live = el("span", "turn of ", ago(state.at, state.at), id="live", class_="live")
+    live = el("span", "last turn ", ago(state.at, state.at), id="live", class_="live")
     return _page(name, [el("h1", name), el("span", me.cluster_id, class_="muted"), live], main)
 
 

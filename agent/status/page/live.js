@@ -25,6 +25,7 @@
     for (const each of document.querySelectorAll("time[data-until]")) {
       put(each, each.dataset.until > now ? "in " + words(each.dataset.until - now) : "now");
     }
+    for (const each of document.querySelectorAll("time[data-since]")) put(each, words(now - each.dataset.since));
     const { at, period } = main().dataset;
     const old = at ? now - at : 0;
     let said = "";

@@ -49,6 +49,11 @@ def ago(then: float, at: float) -> Element:
     )
 
 
+def lasting(since: float, at: float) -> Element:
+    """How long something has gone on."""
+    return el("time", duration(at - since), datetime=iso(since), data_since=f"{since:.1f}", title=moment(since))
+
+
 def until(then: float, at: float) -> Element:
     text = f"in {duration(then - at)}" if then > at else "now"
     return el("time", text, datetime=iso(then), data_until=f"{then:.1f}", title=moment(then))

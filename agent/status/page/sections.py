@@ -7,7 +7,7 @@ from xml.etree.ElementTree import Element
 
 from agent.status.page import charts
 from agent.status.page.elements import Content, el
-from agent.status.page.parts import ago, big, card, note, old, reason_list, rows, until
+from agent.status.page.parts import ago, big, card, lasting, note, old, reason_list, rows, until
 from agent.status.page.wording import (
     OUTCOMES,
     UNKNOWN,
@@ -19,14 +19,15 @@ from agent.status.page.wording import (
     units,
     usd,
 )
-from agent.status.state import State
+from agent.status.state import Money, State
 
 
 def decision(state: State) -> Element:
     """What it does now and why: the first thing that one looks for."""
     now = state.now
-    since: list[Content] = ["since ", ago(now.began, state.at), f", {now.turns} turn{'s' if now.turns != 1 else ''}"]
-    beside: list[Content] = since if now.decision.says == "hold" else [ago(now.until, state.at)]
+    turns = f", {now.turns} turn{'s' if now.turns != 1 else ''}"
+    lasted: list[Content] = ["for ", lasting(now.began, state.at), turns]
+    beside: list[Content] = lasted if now.decision.says == "hold" else [ago(now.until, state.at)]
     outcome = OUTCOMES.get(now.outcome)
     return el(
         "section",
@@ -264,7 +265,7 @@ def money(state: State) -> Element:
     return card(
         "money",
         "Money, task capacity",
-        big(usd(found.usd), "since the agent's start" if found.usd is not None else None),
+        big(usd(found.usd), _part(found)),
         rows(
             ("Now", UNKNOWN if found.usd_per_hour is None else f"{usd(found.usd_per_hour)} an hour"),
             ("Cap", "none" if cap is None else f"{usd(cap)} an hour"),
@@ -275,6 +276,13 @@ def money(state: State) -> Element:
         el("p", "Prices are asked for while fleet.max_usd_per_hour is set.", class_="foot") if missing else None,
         el("p", "units there × the dearest type, EMR's fee included", class_="foot") if not missing else None,
     )
+
+
+def _part(found: Money) -> str | None:
+    """Of the agent's life: what the sum is of."""
+    if found.usd is None:
+        return None
+    return "in the time in which it was known" if found.unknown_s else "since the agent's start"
 
 
 def _price(value: float | None) -> str:
@@ -288,4 +296,4 @@ def _span(state: State) -> str:
 
 def _legend(state: State, scale: str, *lines: tuple[str, str]) -> Element:
     keys = [el("span", el("i", class_=name), text) for name, text in lines]
-    return el("p", keys, el("span", f"{scale}, {_span(state)}"), class_="legend")
+    return el("p", el("span", keys), el("span", f"{scale}, {_span(state)}"), class_="legend")

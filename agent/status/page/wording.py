@@ -37,7 +37,9 @@ def size(value: float | None) -> str:
     """Bytes in GiB, or MiB below one."""
     if value is None:
         return UNKNOWN
-    return f"{value / GIBIBYTE:,.1f} GiB" if value >= GIBIBYTE or value == 0 else f"{value / 1024**2:,.0f} MiB"
+    if value >= GIBIBYTE:
+        return f"{value / GIBIBYTE:,.1f} GiB"
+    return f"{value / 1024**2:,.0f} MiB" if value else "0"
 
 
 def number(value: float | None) -> str:
