@@ -98,6 +98,11 @@ class Fleet:
         return max(0, self.target - self.provisioned)
 
     @property
+    def draining(self) -> bool:
+        """Whether more is there than asked for, and than weights explain: it is on its way out."""
+        return self.provisioned - self.target >= self.largest_unit
+
+    @property
     def settled(self) -> bool:
         """Whether it can take a new target and has reached the last one. Unknown states are not settled.
 

@@ -95,7 +95,9 @@ def _resized(history: History, decision: Resize, outcome: Outcome, observation: 
     read_at = observation.fleet.at if observation.fleet is not None else at
     sent = max(at, read_at)
     history = replace(history, shortage=shortage.record(history, decision, observation))
-    return replace(history, resize_sent_at=sent, growth_sent_at=sent if decision.scales_out else None)
+    # what drains counts as provisioned: beside it nobody can tell when what was ordered has come
+    timed = decision.scales_out and not (observation.fleet is not None and observation.fleet.draining)
+    return replace(history, resize_sent_at=sent, growth_sent_at=sent if timed else None)
 
 
 def _interrupted(seen: Observation, policy: PolicySettings) -> bool:

@@ -11,6 +11,9 @@ from agent.settings_fleet import FleetSettings
 DRAIN_S = 3600.0
 """EMR ends a fleet's scale in after 60 minutes, met or not (EMR management guide, instance fleet resize)."""
 
+AT_REST_S = 120.0
+"""For so long after a resize a fleet may still read RUNNING; later it has none under way."""
+
 
 def state_fault(fleet: Fleet) -> Reason | None:
     """Why the fleet cannot take a new target, whatever its capacity; states that we do not know cannot."""
@@ -23,7 +26,8 @@ def in_flight(fleet: Fleet, history: History, at: float, settings: FleetSettings
     """What the fleet is still about to do; None when it is settled, or when EMR has given up.
 
     EMR provisions a resize for `resize_timeout_minutes` and drains for an hour; then it stops with the target
-    unmet and no word of it. Waiting longer would let one shortage of spot hold the fleet for ever.
+    unmet and no word of it. Waiting longer would let one shortage of spot hold the fleet for ever. Nodes that go on
+    draining in a fleet that EMR calls RUNNING again hold nothing: only to one that is RESIZING nothing may be sent.
     """
     sent = history.resize_sent_at
     if sent is not None and fleet.at <= sent:
@@ -32,6 +36,8 @@ def in_flight(fleet: Fleet, history: History, at: float, settings: FleetSettings
         return None
     since = max(history.unsettled_since if history.unsettled_since is not None else at, sent or 0.0)
     draining = fleet.provisioned > fleet.target
+    if draining and fleet.state == RUNNING and fleet.at - since >= AT_REST_S:
+        return None
     patience = DRAIN_S if draining else settings.resize_timeout_minutes * 60.0
     if at - since >= patience:
         return None

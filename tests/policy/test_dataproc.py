@@ -92,6 +92,16 @@ def test_the_provisioning_delay_is_a_running_mean_of_our_own_scale_outs() -> Non
     assert first.provisioning_s == 200.0
 
 
+def test_growth_beside_nodes_that_drain_measures_nothing() -> None:
+    """They count as provisioned: it would seem to have come at once."""
+    grow = Resize(10, 12, (Reason("x", "y"),), "demand")
+    for there, timed in ((10, True), (11, False), (15, False)):
+        of = observation(fleet=fleet(10, there, at=NOW), history=history())
+        assert (record(of.history, grow, Result(Outcome.APPLIED), of).growth_sent_at is not None) is timed
+    weighted = observation(fleet=fleet(10, 11, at=NOW, largest_unit=4), history=history())
+    assert record(weighted.history, grow, Result(Outcome.APPLIED), weighted).growth_sent_at == NOW, "an overshoot"
+
+
 def test_a_scale_in_measures_nothing() -> None:
     shrink = Resize(10, 8, (Reason("x", "y"),), "demand")
     of = observation(fleet=fleet(10, at=NOW), history=history(growth_sent_at=NOW - 50))

@@ -90,6 +90,24 @@ HELD: list[tuple[str, dict[str, Any], tuple[Decision, ...], Why]] = [
     ("too many units", {"fleet": fleet(10, 12)}, (GROW, SHRINK, IDLE_END), Why.NOT_SETTLED),
     ("resizing", {"fleet": fleet(state="RESIZING")}, (GROW, SHRINK), Why.NOT_SETTLED),
     (
+        "a drain in its hour",
+        {"fleet": fleet(10, 12, state="RESIZING"), "history": history(unsettled_since=NOW - 3599)},
+        (GROW, SHRINK),
+        Why.NOT_SETTLED,
+    ),
+    (
+        "a drain that has just begun, though the state says nothing yet",
+        {"fleet": fleet(10, 12), "history": history(unsettled_since=NOW - 9000, resize_sent_at=NOW - 119)},
+        (GROW, SHRINK),
+        Why.NOT_SETTLED,
+    ),
+    (
+        "a state that was read just after the resize",
+        {"fleet": fleet(10, 12, at=NOW - 200), "history": history(resize_sent_at=NOW - 319)},
+        (GROW, SHRINK),
+        Why.NOT_SETTLED,
+    ),
+    (
         "fleet read before our resize",
         {"history": history(idle_since=NOW - 9000, resize_sent_at=NOW, scaled_in_at=NOW)},
         (IDLE_END, GROW),
@@ -153,7 +171,17 @@ PASSED: list[tuple[str, dict[str, Any], Decision]] = [
     ("no task fleet yet", {"fleet": fleet(0, id=None, state="")}, Resize(0, 5, WANT, "out")),
     ("overshoot by weight", {"fleet": fleet(10, 11, largest_unit=2)}, GROW),
     ("a shortage that EMR gave up", {"fleet": fleet(10, 8), "history": history(unsettled_since=NOW - 600)}, GROW),
-    ("a drain that EMR gave up", {"fleet": fleet(10, 12), "history": history(unsettled_since=NOW - 3600)}, GROW),
+    (
+        "a drain that EMR gave up",
+        {"fleet": fleet(10, 12, state="RESIZING"), "history": history(unsettled_since=NOW - 3600)},
+        GROW,
+    ),
+    ("a drain in a fleet at rest", {"fleet": fleet(10, 12), "history": history(unsettled_since=NOW - 120)}, GROW),
+    (
+        "a drain in a fleet at rest since our resize",
+        {"fleet": fleet(10, 12), "history": history(unsettled_since=NOW - 9000, resize_sent_at=NOW - 120)},
+        GROW,
+    ),
     ("a fleet read after our resize", {"history": history(resize_sent_at=NOW - 0.1)}, GROW),
     ("refused long ago", {"history": history(refused_at=NOW - 300)}, GROW),
     ("blind, but with its own signal", {"reading": None}, GROW),
