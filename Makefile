@@ -19,13 +19,16 @@ demo-yarn: $(READY) ## the same on real Hadoop daemons (needs Maven; 3 to 4 minu
 	@$(BIN)/tidemark demo --cluster yarn
 
 test: $(READY) ## run the tests, real Spark and (if Maven is there) real Hadoop included
-	@$(BIN)/pytest -m "not node" $(SIDE_BY_SIDE) $(TEST_OPTIONS)
+	@$(BIN)/pytest -m "not node and not story" $(SIDE_BY_SIDE) $(TEST_OPTIONS)
+
+test-stories: $(READY) ## run the long ones: whole jobs on real clusters that lose, gain and drain nodes
+	@$(BIN)/pytest tests/sandbox -m story $(SIDE_BY_SIDE) $(TEST_OPTIONS)
 
 test-node: $(READY) ## run the installer on nodes of every kind, as they would be on EMR
 	@$(BIN)/pytest tests/bootstrap -m node $(SIDE_BY_SIDE) $(TEST_OPTIONS)
 
 test-spark4: $(READY) $(SPARK4)/ready ## run the real-Spark tests on Spark 4
-	@$(BIN)/pytest tests -m spark $(SIDE_BY_SIDE) --spark-home=$(SPARK4)/pyspark
+	@$(BIN)/pytest tests -m "spark and not story" $(SIDE_BY_SIDE) --spark-home=$(SPARK4)/pyspark
 
 check: $(READY) ## formatting, lint, types, import contracts
 	@$(BIN)/ruff format --check .
@@ -70,4 +73,4 @@ $(SPARK4)/ready: requirements/spark4.txt $(READY)
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes --target $(SPARK4) -r requirements/spark4.txt
 	@touch $@
 
-.PHONY: help demo demo-yarn test test-node test-spark4 check fmt bench lock clean
+.PHONY: help demo demo-yarn test test-stories test-node test-spark4 check fmt bench lock clean

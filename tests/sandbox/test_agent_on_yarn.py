@@ -77,6 +77,7 @@ def grown(world: Loop) -> None:
     assert targets(world.calls(RESIZES, 0, time.time())) == [2]
 
 
+@pytest.mark.story
 def test_a_lost_spot_node_costs_the_job_nothing_and_the_agent_neither_shrinks_nor_flaps(
     cluster: HadoopCluster, spark_home: SparkHome, tmp_path: Path
 ) -> None:
@@ -137,6 +138,7 @@ def needed(turn: Turn) -> int:
     return sum(node.units for node in fleet.nodes if at_work & set(node.hosts))
 
 
+@pytest.mark.story
 def test_the_agent_gives_capacity_back_in_the_middle_of_a_job_and_no_finished_work_is_lost(
     cluster: HadoopCluster, spark_home: SparkHome, tmp_path: Path
 ) -> None:

@@ -110,6 +110,7 @@ def test_what_cannot_be_compared_is_a_usage_error(wrong: list[str]) -> None:
 
 
 @pytest.mark.spark
+@pytest.mark.story
 @pytest.mark.timeout(600)
 def test_with_the_demand_policy_every_stage_is_seen_and_the_figures_are_those_of_emr(tmp_path: Path) -> None:
     """What another policy makes of the job is a matter of the machine; that the page has both is not."""
@@ -139,6 +140,7 @@ def test_with_the_demand_policy_every_stage_is_seen_and_the_figures_are_those_of
 
 
 @pytest.mark.spark
+@pytest.mark.story
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize(
     ("plan", "stage", "passed", "within_s"),

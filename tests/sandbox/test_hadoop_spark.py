@@ -33,7 +33,7 @@ from tests.sandbox.hadoop_world import (
 )
 from tests.sandbox.spark_world import line_in, running, wait_for
 
-pytestmark = [pytest.mark.hadoop, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.hadoop, pytest.mark.story, pytest.mark.timeout(900)]
 
 UNIT_MB = 900
 """Room for one executor of 640 MB, or for an application master of 256 MB and one."""
