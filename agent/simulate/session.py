@@ -10,14 +10,14 @@ from pathlib import Path
 from rich.progress import Progress
 
 from agent.settings import Settings
-from agent.simulate import recorded, swim
+from agent.simulate import recorded, spot, swim
 from agent.simulate.compare import CONTENDERS, Comparison, Contender, compare
 from agent.simulate.report import table, write
 from agent.simulate.shapes import SHAPES
 from agent.simulate.workload import Workload
 from agent.simulate.world import World
 
-__all__ = ["Found", "compare_all", "table", "workload", "write"]
+__all__ = ["Found", "compare_all", "spot_series", "table", "workload", "write"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +26,17 @@ class Found:
     world: World
 
 
-def workload(trace: Path | None, shape: str | None, *, journal: bool, mean_slots: float, seed: int) -> Found:
+def workload(
+    trace: Path | None,
+    shape: str | None,
+    *,
+    journal: bool,
+    mean_slots: float,
+    seed: int,
+    market: Path | None = None,
+) -> Found:
     """The workload that was asked for and the world it runs in. Raises ValueError or OSError."""
-    world = World(seed=seed)
+    world = World(seed=seed, spot_cap=() if market is None else spot_series(market))
     if (trace is None) == (shape is None):
         raise ValueError("give either a TRACE or a --shape")
     if shape is not None:
@@ -44,6 +52,15 @@ def workload(trace: Path | None, shape: str | None, *, journal: bool, mean_slots
             return Found(recorded.from_journal(trace.stem, lines, seed=seed), world)
         scale = swim.SwimScale(mean_slots=mean_slots, seed=seed)
         return Found(swim.scaled(trace.stem, swim.read(lines), scale), world)
+
+
+def spot_series(path: Path) -> tuple[tuple[float, int], ...]:
+    """The recorded spot market of that file. Raises ValueError, which names it, or OSError."""
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as lines:
+        try:
+            return spot.read(lines)
+        except spot.NotSpotSeries as error:
+            raise ValueError(f"{path}: {error}") from error
 
 
 def compare_all(found: Found, base: Settings, *, own: bool, bars: Progress) -> Comparison:

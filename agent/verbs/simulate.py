@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from agent.verbs.common import SETTINGS_FILE, load
-
-if TYPE_CHECKING:
-    pass
 
 
 @click.command()
@@ -26,6 +22,12 @@ if TYPE_CHECKING:
     show_default=True,
     help="How many slots a SWIM trace keeps busy on average: its scale.",
 )
+@click.option(
+    "--spot-series",
+    "market",
+    type=SETTINGS_FILE,
+    help="A recorded spot market: CSV with the columns time_s,available_units.",
+)
 @click.option("--seed", type=int, default=1, show_default=True, help="Of delays, placement and generated work.")
 @click.option("--report", type=SETTINGS_FILE, help="Where to leave the HTML page.")
 def simulate(
@@ -35,13 +37,15 @@ def simulate(
     path: Path | None,
     max_units: int,
     mean_slots: float,
+    market: Path | None,
     seed: int,
     report: Path | None,
 ) -> None:
     """Try policies on a workload: TRACE in the SWIM format, a journal, or a generated --shape.
 
     Discrete events around the agent's own policies and guards. Every policy gets the same jobs; cost and delay stand
-    side by side, beside the best single size, instant elasticity and a clairvoyant.
+    side by side, beside the Dataproc formula tuned on these jobs, the best single size, instant elasticity and a
+    clairvoyant, which know no spot market.
     """
     from rich.console import Console
     from rich.progress import Progress
@@ -54,7 +58,7 @@ def simulate(
         raise click.ClickException("a node has only what runs there: simulate with an installed tidemark") from error
     base = Settings.model_validate({"fleet": {"max_capacity_units": max_units}}) if path is None else load(path)
     try:
-        found = session.workload(trace, shape, journal=journal, mean_slots=mean_slots, seed=seed)
+        found = session.workload(trace, shape, journal=journal, mean_slots=mean_slots, seed=seed, market=market)
     except (OSError, ValueError) as error:
         raise click.ClickException(str(error)) from error
     console = Console()

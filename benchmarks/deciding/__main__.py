@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -11,76 +11,102 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from agent.simulate import swim
-from agent.simulate.outcome import Outcome, outcome
-from agent.simulate.run import Ran, run, run_static
-from agent.simulate.workload import Workload
+from agent.simulate import session
 from agent.simulate.world import World
-from benchmarks.deciding import score
-from benchmarks.deciding.families import CLASSIC, DEFAULT_DATAPROC, FAMILIES, MAX_UNITS, Candidate, in_turn
-from benchmarks.deciding.results import Results, digest, key
+from benchmarks.deciding import robust, score
+from benchmarks.deciding.bench import WORLD, Bench, load, outdated
+from benchmarks.deciding.families import CLASSIC, DEFAULT_DATAPROC, DEFAULT_DEMAND, FAMILIES, Candidate, in_turn
+from benchmarks.deciding.results import Results
 
 TIMES = (0.5, 1.0, 2.0)
 """Delays at which families are compared, in those of the default Dataproc policy."""
-WORLD = World()
-
-
-@dataclass(slots=True)
-class Bench:
-    """One trace, its ideal run, and what has been run on it."""
-
-    workload: Workload
-    jobs: str
-    """Their digest."""
-    results: Results
-    ideal: Ran | None = None
-
-    def of(self, candidate: Candidate) -> Outcome:
-        settings = candidate.settings(WORLD.turn_period_s)
-        known_as = key(self.jobs, WORLD, settings)
-        known = self.results.get(known_as)
-        if known is None:
-            if self.ideal is None:
-                self.ideal = run_static("ideal", self.workload, WORLD, settings, MAX_UNITS)
-            known = outcome(run(candidate.label, self.workload, WORLD, settings), self.ideal)
-            self.results.put(known_as, f"{self.workload.name} {candidate.family} {candidate.label}", known)
-        return known
-
-    def known(self, candidate: Candidate) -> Outcome | None:
-        return self.results.get(key(self.jobs, WORLD, candidate.settings(WORLD.turn_period_s)))
+FIXED = (DEFAULT_DATAPROC, DEFAULT_DEMAND, *CLASSIC)
+"""What comes out of the box, beside the families."""
+FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
+Job = tuple[Bench, Candidate, World]
 
 
 @click.command()
-@click.argument("traces", nargs=2, type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.argument("traces", nargs=2, type=FILE)
 @click.option("--results", "path", type=click.Path(path_type=Path), default=Path("deciding-results.jsonl"))
 @click.option("--each", type=click.IntRange(2, 40), default=40, help="Settings of each family that are tuned over.")
 @click.option("--score-only", is_flag=True, help="Run nothing: score with what each family has on both traces.")
-def main(traces: Sequence[Path], path: Path, each: int, score_only: bool) -> None:
+@click.option("--fresh", type=FILE, help="A third trace, on which what was tuned on each of the two is scored too.")
+@click.option("--robust", "only_robust", is_flag=True, help="Instead: default settings where something is wrong.")
+@click.option("--spot-series", type=FILE, help="With --robust: a recorded spot market, time_s,available_units.")
+def main(
+    traces: Sequence[Path],
+    path: Path,
+    each: int,
+    score_only: bool,
+    fresh: Path | None,
+    only_robust: bool,
+    spot_series: Path | None,
+) -> None:
     """Tune every family on one trace, score it on the other, at three mean delays. Interrupt and resume at will."""
     console = Console(width=140)
     results = Results(path)
-    workloads = [_load(trace) for trace in traces]
-    benches = [Bench(workload, digest(workload), results) for workload in workloads]
+    try:
+        benches = [load(trace, results) for trace in traces]
+        third = None if fresh is None else load(fresh, results)
+        recorded = () if spot_series is None else session.spot_series(spot_series)
+    except (OSError, ValueError) as error:
+        raise click.ClickException(str(error)) from error
+    if only_robust:
+        sys.exit(0 if _robust(benches, recorded, console) else 1)
     chosen = in_turn()[: each * len(FAMILIES)]
     if not score_only:
-        _run_all(benches, [DEFAULT_DATAPROC, *CLASSIC, *chosen], console)
+        _tune(benches, chosen, console)
     for tuned, scored in (benches, benches[::-1]):
         console.print(_table(tuned, scored, chosen))
+    if third is not None:
+        _score_on(third, benches, chosen, console)
 
 
-def _load(path: Path) -> Workload:
-    with path.open(encoding="utf-8") as lines:
-        return swim.scaled(path.stem, swim.read(lines), swim.SwimScale())
+def _tune(benches: Sequence[Bench], chosen: Sequence[Candidate], console: Console) -> None:
+    old = outdated(benches[0], chosen)
+    if old:
+        text = "the results were made by another version of the rules; give another file for --results"
+        raise click.ClickException(f"{text} (it differs for {', '.join(one.label for one in old)})")
+    _run_all([(bench, one, WORLD) for one in (*FIXED, *chosen) for bench in benches], console)
 
 
-def _run_all(benches: Sequence[Bench], candidates: Sequence[Candidate], console: Console) -> None:
+def _score_on(third: Bench, benches: Sequence[Bench], chosen: Sequence[Candidate], console: Console) -> None:
+    """Only what is on a front of the two has to be run on the third."""
+    fronts = [_front(bench, chosen) for bench in benches]
+    _run_all([(third, one, WORLD) for one in dict.fromkeys([*FIXED, *fronts[0], *fronts[1]])], console)
+    for bench, front in zip(benches, fronts, strict=True):
+        console.print(_table(bench, third, front))
+
+
+def _front(bench: Bench, chosen: Sequence[Candidate]) -> list[Candidate]:
+    found = []
+    for family in FAMILIES:
+        known = [(one, told) for one in chosen if one.family == family and (told := bench.known(one)) is not None]
+        found += [known[at][0] for at in score.front([told for _, told in known])]
+    return found
+
+
+def _robust(benches: Sequence[Bench], recorded: Sequence[tuple[float, int]], console: Console) -> bool:
+    worlds = [robust.cases(bench.workload, recorded) for bench in benches]
+    _run_all(
+        [(bench, *pair) for bench, found in zip(benches, worlds, strict=True) for pair in robust.pairs(found)], console
+    )
+    met = True
+    for bench, found in zip(benches, worlds, strict=True):
+        table, good = robust.table(bench, found)
+        console.print(table)
+        met = met and good
+    return met
+
+
+def _run_all(jobs: Sequence[Job], console: Console) -> None:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console) as progress:
-        bar = progress.add_task("runs", total=len(candidates) * len(benches))
-        for candidate in candidates:
-            for bench in benches:
-                bench.of(candidate)
-                progress.advance(bar)
+        bar = progress.add_task("runs", total=len(jobs))
+        for bench, candidate, world in jobs:
+            bench.of(candidate, world)
+            progress.advance(bar)
 
 
 def _table(tuned: Bench, scored: Bench, chosen: Sequence[Candidate]) -> Table:
@@ -103,12 +129,11 @@ def _table(tuned: Bench, scored: Bench, chosen: Sequence[Candidate]) -> Table:
             delay = f"{at.mean_delay_s:.1f}" if at.exact else f"not {delay_s:.1f}, nearest {at.mean_delay_s:.1f}"
             table.add_row(family, str(count), delay, f"{at.p99_delay_s:.0f}", f"{at.node_hours:.0f}", less)
         table.add_section()
-    for candidate in (DEFAULT_DATAPROC, *CLASSIC):
+    for candidate in FIXED:
         one = scored.known(candidate)
         if one is not None:
             table.add_row(
-                f"{candidate.family} {candidate.label}", "", f"{one.mean_delay_s:.1f}", f"{one.p99_delay_s:.0f}",
-                f"{one.node_hours:.0f}", "",
+                str(candidate), "", f"{one.mean_delay_s:.1f}", f"{one.p99_delay_s:.0f}", f"{one.node_hours:.0f}", "",
             )  # fmt: skip
     return table
 

@@ -9,9 +9,13 @@ from click.testing import CliRunner
 
 from agent.cli import main
 from agent.simulate.bounds import clairvoyant, elastic
-from agent.simulate.run import Point, Ran
+from agent.simulate.compare import FACTORS, compare
+from agent.simulate.outcome import outcome
+from agent.simulate.run import Point, Ran, run
 from agent.simulate.world import World
+from tests.simulate.small import base, job, jobs_of, settings
 
+KEYS = ("scale_up_factor", "scale_down_factor")
 STEP_S = 100.0
 
 
@@ -55,13 +59,44 @@ def test_instant_elasticity_pays_for_what_is_used() -> None:
 
 def test_the_verb_compares_every_policy_and_leaves_a_page(tmp_path: Path) -> None:
     page = tmp_path / "report.html"
-    done = CliRunner().invoke(main, ["simulate", "--shape", "short", "--max-units", "6", "--report", str(page)])
+    done = CliRunner().invoke(main, ["simulate", "--shape", "long", "--max-units", "6", "--report", str(page)])
     assert done.exit_code == 0, done.output
-    for name in ("threshold +5/−3", "dataproc default", "demand", "always", "clairvoyant"):
+    for name in ("threshold +5/−3", "dataproc default", "dataproc tuned", "demand", "always", "clairvoyant"):
         assert name in done.output
     text = page.read_text(encoding="utf-8")
     assert "Cost and delay" in text
     assert 'src="http' not in text
+
+
+def test_the_tuned_formula_is_the_cheapest_that_is_no_slower_than_the_default() -> None:
+    bursts = (job(f"j{at}", at * 900.0, (60.0,) * 300) for at in range(4))
+    work = jobs_of(*bursts, horizon_s=4500.0)
+    found = compare(work, World(), base(20))
+    outcomes = {entry.name: entry.outcome for entry in found.entries}
+    (tuned,) = (name for name in outcomes if name.startswith("dataproc tuned "))
+    default = outcomes["dataproc default"]
+    assert outcomes[tuned].mean_delay_s <= default.mean_delay_s
+    up, down = (float(factor) for factor in tuned.split()[-1].split("/"))
+    for factors in (*FACTORS, (1.0, 1.0)):
+        ran = run("x", work, World(), settings("dataproc", 20, dataproc=dict(zip(KEYS, factors, strict=True))))
+        tried = outcome(ran, found.sizes[0].ran)
+        if factors == (up, down):
+            assert tried == outcomes[tuned]
+        assert tried.mean_delay_s > default.mean_delay_s or tried.node_hours >= outcomes[tuned].node_hours
+
+
+def test_a_recorded_spot_market_by_path_limits_every_policy(tmp_path: Path) -> None:
+    market = tmp_path / "market.csv"
+    hours = {}
+    for units in (0, 6):
+        market.write_text(f"time_s,available_units\n0,{units}\n", encoding="utf-8")
+        asked = ["simulate", "--shape", "long", "--max-units", "6", "--spot-series", str(market)]
+        done = CliRunner().invoke(main, asked)
+        assert done.exit_code == 0, done.output
+        shown = [line.split("│") for line in done.output.splitlines() if "threshold +5" in line or "│ demand" in line]
+        hours[units] = [float(cells[2]) for cells in shown]
+    assert hours[0] == [0.0, 0.0], "no node was ever given"
+    assert min(hours[6]) > 0
 
 
 def test_a_trace_by_path_and_settings_of_ones_own(tmp_path: Path) -> None:
@@ -80,6 +115,8 @@ def test_a_trace_by_path_and_settings_of_ones_own(tmp_path: Path) -> None:
         ([], "give either a TRACE or a --shape"),
         (["--shape", "ram"], "did you mean 'ramp'"),
         (["/no/such/trace"], "No such file"),
+        (["--shape", "ramp", "--spot-series", "/no/such/market"], "No such file"),
+        (["--shape", "ramp", "--spot-series", __file__], "line 1 names"),
     ],
 )
 def test_what_cannot_be_simulated_says_why(asked: list[str], why: str) -> None:
