@@ -28,6 +28,7 @@ from agent.sandbox.emr.timed_nodes import TimedNodes
 from agent.sandbox.market.front import MarketFront
 from agent.sandbox.market.prices import SpotMarket
 from agent.sandbox.nodes import NodeHost
+from agent.sandbox.sns.front import SnsFront
 from agent.sandbox.sns.topics import publish
 
 log = logging.getLogger(__name__)
@@ -66,12 +67,14 @@ class SandboxServer:
         on_call: Callable[[Call], None] | None = None,
         price_seed: int = 0,
         alarm_speed: float = 1.0,
+        sns_trust: Path | None = None,
     ) -> None:
         """`host` makes the instances real (None: they only take time). `tick_s=None`: no clock thread, the owner
         calls `tick`, which is how a test steps the time. `folder` gets `steps/<step id>/{stdout,stderr}`;
         `step_env` is the environment of steps (None: that of this process). `on_call` hears of every EMR request,
         in the thread that answers it. `price_seed` makes the prices of EC2. `alarm_speed` makes the
-        periods of CloudWatch's alarms that many times shorter.
+        periods of CloudWatch's alarms that many times shorter. `sns_trust` is a PEM file of the authorities by
+        which SNS trusts HTTPS endpoints (None: the usual ones).
         """
         self.region = region
         self.delays = delays
@@ -83,7 +86,8 @@ class SandboxServer:
         self.api = EmrApi(self.emr, clock, quotas, lambda step: str(self.step_folder(step)), page_size, on_call)
         self._clockwork = Clockwork(self.emr, self.nodes, self._processes, clock)
         moto = DomainDispatcherApplication(create_backend_app)
-        self.cloudwatch = CloudWatchFront(region, ACCOUNT, clock, publish, moto, speed=alarm_speed)
+        self.sns = SnsFront(ACCOUNT, clock, lambda: self.endpoint, moto, sns_trust)
+        self.cloudwatch = CloudWatchFront(region, ACCOUNT, clock, publish, self.sns, speed=alarm_speed)
         self.market = MarketFront(SpotMarket(region, price_seed), clock, self.cloudwatch, page_size)
         self._clock = clock
         self._tick_s = tick_s
@@ -117,6 +121,7 @@ class SandboxServer:
         if self._server is not None:
             self._server.server_close()
         self._processes.close()
+        self.sns.close()
         if self._temporary is not None:
             self._temporary.cleanup()
 
