@@ -13,8 +13,10 @@ from botocore.loaders import Loader
 from agent.aws.errors import DENIED
 from agent.settings import AwsSettings
 
-SERVICES = ("emr", "cloudwatch", "sns", "sts", "ec2", "pricing")
+SERVICES = ("emr", "cloudwatch", "sns", "sqs", "sts", "ec2", "pricing")
 """Those that the node calls."""
+LONGEST_WAIT_S = 20.0
+"""So long SQS may wait for a message before it answers (ReceiveMessage, WaitTimeSeconds)."""
 
 
 def has_model(service: str) -> bool:
@@ -101,6 +103,12 @@ class Clients:
     @property
     def sns(self) -> Any:
         return self._client("sns")
+
+    @property
+    def sqs(self) -> Any:
+        """SQS, with the patience for the longest wait for a message, 20 s."""
+        patience_s = LONGEST_WAIT_S + self._settings.read_timeout_s
+        return self._client("sqs", self._config.merge(Config(read_timeout=patience_s)))
 
     @property
     def s3(self) -> Any:

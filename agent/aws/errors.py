@@ -75,6 +75,11 @@ UNAUTHENTICATED = frozenset(
 )
 """The signature or the key is not accepted: the service knows nobody (Common Errors of the API references)."""
 
+NOT_FOUND = frozenset(
+    {"NotFound", "NotFoundException", "AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"}
+)
+"""SNS and SQS; the queue's error has the older word in the protocol that botocore speaks."""
+
 INVALID_DATUM = frozenset(
     {
         "InvalidParameterValue",
@@ -119,7 +124,7 @@ def is_denied(error: BotoCoreError | ClientError) -> bool:
 
 def is_not_found(error: BotoCoreError | ClientError) -> bool:
     """Whether what the request names does not exist; EMR has another word for that."""
-    return isinstance(error, ClientError) and code(error) in {"NotFound", "NotFoundException"}
+    return isinstance(error, ClientError) and code(error) in NOT_FOUND
 
 
 def is_refused(error: BotoCoreError | ClientError) -> bool:

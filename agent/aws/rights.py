@@ -27,6 +27,7 @@ class Right:
 
 PRICES_SID = "TidemarkObservePrices"
 PRICES_OF_EC2 = ("DescribeInstanceTypes", "DescribeSpotPriceHistory")
+OF_THE_QUEUE = ("DeleteMessage", "GetQueueAttributes", "ReceiveMessage")
 
 
 def _rights() -> tuple[Right, ...]:
@@ -51,6 +52,7 @@ def _rights() -> tuple[Right, ...]:
         Right("GetProducts", "pricing:GetProducts", PRICES_SID, Capability.PRICES),
         Right("DescribeAlarms", "cloudwatch:DescribeAlarms", "TidemarkObserveAlarms", Capability.ALARMS),
         Right("DeleteAlarms", "cloudwatch:DeleteAlarms", "TidemarkDeleteItsAlarms", Capability.ALARMS),
+        *(Right(name, f"sqs:{name}", "TidemarkHearAlarms", Capability.ACTIONS) for name in OF_THE_QUEUE),
         Right("Publish", "sns:Publish", "TidemarkNotify", Capability.NOTIFY),
         Right("GetObject", "s3:GetObject", "TidemarkReadRelease", Capability.INSTALL),
     )

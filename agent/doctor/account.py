@@ -10,7 +10,7 @@ from agent.actuators.cluster import ClusterControl
 from agent.actuators.emr_calls import EmrClients
 from agent.aws.clients import Clients
 from agent.aws.errors import AWS_ERRORS, is_denied, reason
-from agent.doctor import attempts, endpoints
+from agent.doctor import attempts, endpoints, queue
 from agent.doctor.findings import Check, Finding, fail, ok, skip, warn
 from agent.doctor.ground import Ground, clients
 from agent.domain.faults import Fault
@@ -44,6 +44,7 @@ def checks(ground: Ground, settings: Settings, clock: Callable[[], float]) -> tu
         Check("clock", lambda: endpoints.clock(_url(made, "emr"))),
         Check("credentials", partial(credentials, made)),
         *rights,
+        Check("alarms' queue", partial(queue.senders, made, settings)),
         *(Check(name, partial(look if cluster_id is not None else unknown, cluster_id)) for name, look in watched),
     )
 
@@ -54,6 +55,8 @@ def _endpoints(settings: Settings, made: Clients, region: str) -> tuple[Check, .
         wanted.append(("cloudwatch", "monitoring", True))
     if topic(settings) is not None:
         wanted.append(("sns", "sns", True))
+    if settings.actions.queue_url is not None:
+        wanted.append(("sqs", "sqs", False))
     if settings.fleet.max_usd_per_hour is not None:
         # without them the agent goes on, and does not grow
         wanted += [("ec2", "ec2", False), ("pricing", "pricing.api", False)]

@@ -2,10 +2,11 @@
 
 What only reads is asked for as the agent does. EMR has no dry run: a resize is tried on a fleet (group) whose id cannot
 exist, an addition with a second primary of an instance type that does not exist. PutMetricData is sent one value with
-two counts, DeleteAlarms a name that no alarm has, Publish an empty message under too long a subject. AWS judges the
-right first and then refuses the request: a refusal for any other reason than a missing right is the good answer.
-Nothing of the kind is safe for TerminateJobFlows: with this cluster's id it would end it, and for another's the
-policy's tag condition does not hold. It is never called here.
+two counts, DeleteAlarms a name that no alarm has, ReceiveMessage a wish for eleven messages, DeleteMessage the handle
+of none, Publish an empty message under too long a subject. AWS judges the right first and then refuses the request: a
+refusal for any other reason than a missing right is the good answer. Nothing of the kind is safe for TerminateJobFlows:
+with this cluster's id it would end it, and for another's the policy's tag condition does not hold. It is never called
+here.
 """
 
 from __future__ import annotations
@@ -87,6 +88,18 @@ def _no_alarm(_: Settings, cluster_id: str) -> Mapping[str, Any]:
     return {"AlarmNames": [f"{MAKER} {cluster_id or 'j-'} {NO_ALARM}"]}
 
 
+def _of_queue(settings: Settings, _: str) -> Mapping[str, Any]:
+    return {"QueueUrl": settings.actions.queue_url or "", "AttributeNames": ["QueueArn"]}
+
+
+def _too_many_messages(settings: Settings, _: str) -> Mapping[str, Any]:
+    return {"QueueUrl": settings.actions.queue_url or "", "MaxNumberOfMessages": 11, "WaitTimeSeconds": 0}
+
+
+def _no_handle(settings: Settings, _: str) -> Mapping[str, Any]:
+    return {"QueueUrl": settings.actions.queue_url or "", "ReceiptHandle": "doctor"}
+
+
 def _one_history(_: Settings, __: str) -> Mapping[str, Any]:
     return {"InstanceTypes": ["m5.xlarge"], "MaxResults": 1}
 
@@ -117,6 +130,9 @@ ATTEMPTS: Mapping[str, Attempt] = {
     "GetProducts": Attempt("pricing", "get_products", _one_product),
     "DescribeAlarms": Attempt("cloudwatch", "describe_alarms", _one_alarm),
     "DeleteAlarms": Attempt("cloudwatch", "delete_alarms", _no_alarm),
+    "GetQueueAttributes": Attempt("sqs", "get_queue_attributes", _of_queue),
+    "ReceiveMessage": Attempt("sqs", "receive_message", _too_many_messages),
+    "DeleteMessage": Attempt("sqs", "delete_message", _no_handle),
     "Publish": Attempt("sns", "publish", _no_message),
 }
 
@@ -171,16 +187,8 @@ def _not_needed(right: Right, settings: Settings) -> str | None:
     """Why these settings do without it; None when they need it."""
     actuator, fleet = settings.fleet.actuator, settings.fleet
     match right.capability:
-        case Capability.PUBLISH if not settings.sinks.cloudwatch.enabled:
-            return "sinks.cloudwatch is off"
-        case Capability.PRICES if fleet.max_usd_per_hour is None:
-            return "fleet.max_usd_per_hour is unset"
-        case Capability.NOTIFY if topic(settings) is None:
-            return "notices.topic_arn is unset"
-        case Capability.ALARMS if not settings.alarms.remove_at_end:
-            return "alarms.remove_at_end is false"
-        case Capability.STEPS if not settings.idle.enabled:
-            return "idle is off"
+        case capability if (why := _switched_off(settings).get(capability)) is not None:
+            return why
         case Capability.RESIZE | Capability.TERMINATE | Capability.ALARMS if actuator is ActuatorKind.DRY_RUN:
             return "fleet.actuator is dry_run"
         case Capability.TERMINATE if not settings.idle.enabled and settings.idle.terminate_after_s is None:
@@ -190,6 +198,20 @@ def _not_needed(right: Right, settings: Settings) -> str | None:
         case Capability.RESIZE if right.operation.startswith("Add") and not fleet.instance_types:
             return "fleet.instance_types names nothing to add"
     return None
+
+
+def _switched_off(settings: Settings) -> Mapping[Capability, str]:
+    """By capability: the setting without which nobody needs it."""
+    idle = settings.idle
+    off = {
+        Capability.PUBLISH: (not settings.sinks.cloudwatch.enabled, "sinks.cloudwatch is off"),
+        Capability.PRICES: (settings.fleet.max_usd_per_hour is None, "fleet.max_usd_per_hour is unset"),
+        Capability.NOTIFY: (topic(settings) is None, "notices.topic_arn is unset"),
+        Capability.ALARMS: (not settings.alarms.remove_at_end, "alarms.remove_at_end is false"),
+        Capability.ACTIONS: (settings.actions.queue_url is None, "actions.queue_url is unset"),
+        Capability.STEPS: (not idle.enabled, "idle is off"),
+    }
+    return {capability: why for capability, (is_off, why) in off.items() if is_off}
 
 
 def needed() -> tuple[Right, ...]:

@@ -23,6 +23,8 @@ class Capability(StrEnum):
     """Without it notices are only in the log."""
     ALARMS = "alarms"
     """Without it the alarms of a cluster stay when it has ended, and cost."""
+    ACTIONS = "actions"
+    """Without it no alarm's notice is heard: people and policies act alone."""
     INSTALL = "install"
     """What `install.sh` does on the node, not the running agent."""
     DIAGNOSE = "diagnose"

@@ -55,6 +55,7 @@ def publish(
     folder: Path | None = None,
     region: str | None = None,
     topic: str | None = None,
+    queue: str | None = None,
     endpoint_url: str | None = None,
 ) -> Release:
     """Build the archives, or take those in `folder`, and upload the release. Raises ReleaseError.
@@ -69,7 +70,7 @@ def publish(
         built = () if folder else tuple(bundle.build(Path(temporary), architectures, pythons))
         archives = bundle.find(folder, architectures) if folder else [each.archive for each in built]
         base = place.under(agent.__version__)
-        objects = upload(store, base, contents(place, archives, topic, partition(found)))
+        objects = upload(store, base, contents(place, archives, topic, partition(found), queue))
     return Release(agent.__version__, base, found, objects, built)
 
 
@@ -87,7 +88,7 @@ def upload(store: Store, base: Location, files: Mapping[str, bytes]) -> tuple[Ob
 
 
 def contents(
-    place: Location, archives: Sequence[Archive], topic: str | None, partition: str = "aws"
+    place: Location, archives: Sequence[Archive], topic: str | None, partition: str = "aws", queue: str | None = None
 ) -> dict[str, bytes]:
     """The bytes of a release by name, in the order in which they are uploaded: install.sh comes last, so that who
     finds it finds all that it fetches."""
@@ -97,7 +98,7 @@ def contents(
     for folder in _FOLDERS:
         files |= {f"{folder}/{name}": entry.data for name, entry in selection.of_folder(bootstrap / folder).items()}
     files[f"share/{_EXAMPLE}"] = _text(bootstrap / "share" / _EXAMPLE).encode()
-    policy = templates.fill_policy(_text(bootstrap / "iam-policy.json"), place, topic, partition)
+    policy = templates.fill_policy(_text(bootstrap / "iam-policy.json"), place, topic, partition, queue)
     files["iam-policy.json"] = policy.encode()
     values = templates.install_values(agent.__version__, base, archives)
     script = templates.fill_install(_text(bootstrap / INSTALL), values).encode()

@@ -34,7 +34,9 @@ resource "aws_emr_cluster" "cluster" {
     path = "s3://${var.release_bucket}/${var.release_prefix}/${var.tidemark_version}/install.sh"
     args = [
       "--config", "s3://${var.release_bucket}/${var.release_prefix}/config.toml",
-      "--set", "notices.topic_arn=${aws_sns_topic.notice.arn}",
+      "--set=notices.topic_arn=${aws_sns_topic.notice.arn}",
+      "--set=actions.topic_arn=${aws_sns_topic.alarms.arn}",
+      "--set=actions.queue_url=${aws_sqs_queue.alarms.url}",
     ]
   }
 

@@ -14,3 +14,8 @@ output "node_profile_name" {
 output "notice_topic_arn" {
   value = aws_sns_topic.notice.arn
 }
+
+output "alarm_topic_arn" {
+  description = "The action of alarms that the agent is to act on, and the topic in `alarms.topic_arns`."
+  value       = aws_sns_topic.alarms.arn
+}

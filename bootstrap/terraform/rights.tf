@@ -107,6 +107,13 @@ data "aws_iam_policy_document" "tidemark" {
   }
 
   statement {
+    sid       = "TidemarkHearAlarms"
+    effect    = "Allow"
+    actions   = ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
+    resources = [aws_sqs_queue.alarms.arn]
+  }
+
+  statement {
     sid       = "TidemarkNotify"
     effect    = "Allow"
     actions   = ["sns:Publish"]

@@ -28,10 +28,20 @@ STANDS_FOR = {
     "${ReleaseBucket}": "@BUCKET@",
     "${ReleasePrefix}": "@PREFIX@",
     "${NoticeTopic}": "@TOPIC_ARN@",
+    "${AlarmTopic}": "@ALARM_TOPIC_ARN@",
+    "${AlarmQueue}": "@QUEUE_URL@",
+    "${AlarmQueue.Arn}": "@QUEUE_ARN@",
+    "${AWS::AccountId}": "@ACCOUNT@",
+    "${AWS::Region}": "@REGION@",
     "${data.aws_partition.current.partition}": "aws",
     "${var.release_bucket}": "@BUCKET@",
     "${var.release_prefix}": "@PREFIX@",
     "${aws_sns_topic.notice.arn}": "@TOPIC_ARN@",
+    "${aws_sns_topic.alarms.arn}": "@ALARM_TOPIC_ARN@",
+    "${aws_sqs_queue.alarms.url}": "@QUEUE_URL@",
+    "${aws_sqs_queue.alarms.arn}": "@QUEUE_ARN@",
+    "${data.aws_region.current.name}": "@REGION@",
+    "${data.aws_caller_identity.current.account_id}": "@ACCOUNT@",
 }
 
 
@@ -48,6 +58,8 @@ def resolved(node: Any) -> Any:
             return filled(node["Fn::Sub"])
         if len(node) == 1 and "Ref" in node:
             return filled("${" + node["Ref"] + "}")
+        if len(node) == 1 and "Fn::GetAtt" in node:
+            return filled("${" + ".".join(node["Fn::GetAtt"]) + "}")
         return {str(key): resolved(value) for key, value in node.items()}
     if isinstance(node, list):
         return [resolved(each) for each in node]
@@ -145,7 +157,13 @@ def test_both_samples_give_the_rights_of_the_policy_and_no_others(template: Any,
 
 
 @pytest.mark.parametrize(
-    ("logical", "document"), [("NodeLogsPolicy", "logs"), ("ReleaseBucketPolicy", "release_bucket")]
+    ("logical", "document"),
+    [
+        ("NodeLogsPolicy", "logs"),
+        ("ReleaseBucketPolicy", "release_bucket"),
+        ("AlarmTopicPolicy", "alarm_topic"),
+        ("AlarmQueuePolicy", "alarm_queue"),
+    ],
 )
 def test_the_other_policies_are_the_same_in_both(
     template: Any, module: dict[str, Any], logical: str, document: str
@@ -165,6 +183,9 @@ def test_both_samples_make_the_same_kinds_of_resources(template: Any, module: di
         "AWS::IAM::InstanceProfile": "aws_iam_instance_profile",
         "AWS::S3::BucketPolicy": "aws_s3_bucket_policy",
         "AWS::SNS::Topic": "aws_sns_topic",
+        "AWS::SNS::TopicPolicy": "aws_sns_topic_policy",
+        "AWS::SQS::Queue": "aws_sqs_queue",
+        "AWS::SQS::QueuePolicy": "aws_sqs_queue_policy",
         "AWS::SNS::Subscription": "aws_sns_topic_subscription",
         "AWS::EMR::Cluster": "aws_emr_cluster",
     }
