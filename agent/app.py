@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,10 +12,13 @@ from random import Random
 
 import agent
 from agent import log, pollers
-from agent.actuators import ACTUATORS
+from agent.actions.inbox import OwnNames
+from agent.actions.road import RoadIn
+from agent.actuators import ACTUATORS, Hands
 from agent.actuators.emr_calls import EmrClients
 from agent.actuators.steps import StepsProbe
 from agent.aggregate.table import Table
+from agent.alarms.removal import Removal
 from agent.aws.clients import Clients
 from agent.aws.identity import Identity, identify_node
 from agent.aws.imds import Imds
@@ -37,6 +41,7 @@ from agent.policy import reasons
 from agent.policy.guards import GUARDS
 from agent.reload import SettingsFile
 from agent.settings import AwsSettings, Settings, SettingsError, SettingsFault
+from agent.settings_fleet import ActuatorKind
 from agent.settings_sources import ListenerSettings, RestSettings
 from agent.sightings import Sightings
 from agent.sinks import SINKS, BuiltSink, SinkParts
@@ -104,6 +109,9 @@ class App:
         self._outbox = Outbox(self._senders(), self._telemetry)
         self._desk = self._build_desk()
         self._interruptions = Interruptions(Imds, self._tell_interruption, self._clock)
+        self._hands = self._build_hands()
+        self._alarms = self._build_removal()
+        self._road_in = self._build_road_in()
         self._controller = self._build_controller()
         self._last_hold: tuple[str, ...] = ()
         self._sightings = Sightings(settings)
@@ -138,6 +146,7 @@ class App:
         if self._on_emr:
             look = periodic("interruptions", INTERRUPTIONS_S, self._interruptions.look, self._telemetry)
             loops.add("interruptions", look, LOOP_LIMIT_S + call_s)
+        self._road_in.start(loops, call_s)
         period_s = self._settings.sinks.cloudwatch.period_s
         for name, every_s, step, limit_s in (
             ("node", self._settings.sources.node_period_s, self._read_node, LOOP_LIMIT_S),
@@ -159,12 +168,15 @@ class App:
         # the port first: nobody reads from it any more
         loops.stop(deadline_s / 4, first="listener")
         self._listener.close()
+        self._road_in.close()
         loops.stop(deadline_s / 2)
         self._ship()
+        clearing = self._remove_alarms_if_ending()
         # a cluster that is ended takes the agent with it: its last notice comes before the last figures
         self._outbox.close(max(0.0, end - time.monotonic()) / 2)
         for built in self._sinks.values():
             built.sink.close(max(0.0, end - time.monotonic()))
+        clearing.join(max(0.0, end - time.monotonic()))
 
     def _ship_unless_first(self, period_s: float) -> Callable[[], None]:
         """The loop's first step comes at once, when there is no period to close yet."""
@@ -190,6 +202,7 @@ class App:
             self._settings = settings
             self._sightings.adopt(settings)
             self._desk.adopt(settings)
+            self._road_in.adopt(settings.actions)
             self._controller.adopt(settings, self._probes(), self._clock())
         turn = self._controller.turn(self._clock())
         self._desk.look(turn)
@@ -254,18 +267,37 @@ class App:
             return always
         return (*always, probes.AtRest(self._reports, self._clock))
 
-    def _build_controller(self) -> Controller:
+    def _build_hands(self) -> Hands:
+        clients = EmrClients(self._clients.emr, self._clients.emr_once)
+        fleet = self._settings.fleet
+        return ACTUATORS[fleet.actuator](clients, self._cluster_id, fleet, self._clock)
+
+    def _build_removal(self) -> Removal | None:
         settings = self._settings
-        emr = self._clients.emr
-        clients = EmrClients(emr, self._clients.emr_once)
-        hands = ACTUATORS[settings.fleet.actuator](clients, self._cluster_id, settings.fleet, self._clock)
+        if not settings.alarms.remove_at_end or settings.fleet.actuator is ActuatorKind.DRY_RUN:
+            return None
+        return Removal(lambda: self._clients.cloudwatch, self._cluster_id)
+
+    def _remove_alarms_if_ending(self) -> threading.Thread:
+        """EMR stops the agent when the cluster ends, whoever ended it; a restart of the agent is no such end."""
+
+        def look() -> None:
+            if self._alarms is not None:
+                self._alarms.if_ending(self._hands.cluster_reader)
+
+        looking = threading.Thread(target=look, name="alarms-at-the-end", daemon=True)
+        looking.start()
+        return looking
+
+    def _build_controller(self) -> Controller:
+        settings, hands = self._settings, self._hands
         outside = Outside(
             look=self._look,
             ask_manager=self._manager.poll_once,
             fleet=hands.fleet_reader,
             cluster=hands.cluster_reader,
             probes=self._probes(),
-            steps=StepsProbe(emr, self._cluster_id, self._clock),
+            steps=StepsProbe(self._clients.emr, self._cluster_id, self._clock),
             resizer=hands.fleet,
             ender=hands.cluster,
             journal=Journal(settings.journal.path, settings.journal.max_bytes),
@@ -273,8 +305,10 @@ class App:
             shuffle=lambda: {} if self._sensed is None else self._sensed.snapshot.shuffle,
             remaining=lambda: None if self._sensed is None else self._sensed.snapshot.remaining,
             pause=PauseFile(settings.policy.pause_path, self._clock),
+            requests=self._road_in.inbox,
             missing=self._capabilities.missing,
             interruption=self._interruptions,
+            ending=nothing if self._alarms is None else self._alarms,
         )
         return Controller(
             settings, GUARDS, outside, self._telemetry, started_at=self._clock(), jitter=self._random.random
@@ -298,6 +332,10 @@ class App:
     def _build_status(self) -> StatusServer:
         board = self._board
         return StatusServer(self._settings.status, board.pages, board.check, SECURITY_POLICY, self._telemetry)
+
+    def _build_road_in(self) -> RoadIn:
+        names = OwnNames(self._cluster_id, self._settings.cluster.name)
+        return RoadIn(self._settings.actions, names, lambda: self._clients.sqs, self._clock, self._telemetry)
 
     def _build_prices(self, region: str) -> PriceReader:
         settings, clients = self._settings, self._clients
@@ -354,6 +392,10 @@ def longest_call_s(settings: AwsSettings) -> float:
     """How long one AWS call may take at most, its attempts and the pauses between them included."""
     attempt_s = settings.connect_timeout_s + settings.read_timeout_s
     return settings.max_attempts * attempt_s + (settings.max_attempts - 1) * BOTOCORE_BACKOFF_S
+
+
+def nothing() -> None:
+    """Where there is nothing to clear up."""
 
 
 _NO_CLUSTER = "is empty and no file of EMR on this machine tells the cluster: set it to the cluster's id (j-…)"

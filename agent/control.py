@@ -72,6 +72,8 @@ class Outside:
     interruption: Callable[[], Interruption | None] = lambda: None
     """EC2's last word on the node that the agent is on. Never raises."""
     requests: RequestDesk = NO_REQUESTS
+    ending: Callable[[], None] = lambda: None
+    """Clear up: the cluster is ending, by our word or another's. Told every turn from then on. Never raises a Fault."""
     missing: Callable[[], tuple[MissingRight, ...]] = tuple
     """The rights that AWS has denied and not given since."""
 
@@ -133,6 +135,8 @@ class Controller:
     def turn(self, at: float) -> Turn:
         """One turn at that time. What it returns has been journalled."""
         self._cluster.read_if_due(at)
+        if self._cluster.last is not None and self._cluster.last.ending:
+            self._outside.ending()
         self._requests = self._outside.requests.pending(at)
         self._fleet.read_if_due(at, hurried=self._resize_in_flight(at) or bool(self._requests))
         first = self._consider(at, self._probe(at))
@@ -225,7 +229,10 @@ class Controller:
                 return Result(Outcome.NONE)
             case Terminate():
                 self._cluster.read_soon(at)
-                return self._outside.ender.terminate(reasons.text(decision.because))
+                result = self._outside.ender.terminate(reasons.text(decision.because))
+                if result.outcome is Outcome.APPLIED:
+                    self._outside.ending()
+                return result
             case Resize():
                 assert fleet is not None, "the guard `fleet_known` holds without a fleet"
                 if decision.request is not None and not self._outside.requests.claim(decision.request, at):

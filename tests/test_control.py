@@ -310,6 +310,28 @@ def test_the_deadline_ends_a_busy_cluster_after_its_notice(path: Path) -> None:
     assert cluster.acts() == [(1000.0, "terminate")]
 
 
+def test_what_is_the_clusters_is_cleared_up_once_emr_has_taken_its_end_and_not_before(path: Path) -> None:
+    told = {"enabled": False, "terminate_after_s": 1000, "notice_s": 100}
+    cluster = world(path, idle=told)
+    cluster.end_refused = True
+    cluster.run(controller := cluster.controller(), 1030)
+    assert (cluster.acts()[0], cluster.cleared) == ((1000.0, "terminate"), [])
+    cluster.end_refused = False
+    cluster.run(controller, 1000)
+    assert cluster.ended
+    assert cluster.cleared[0] == BEGINNING + cluster.acts()[-1][0]
+
+
+def test_a_cluster_that_another_hand_ends_is_cleared_up_too(path: Path) -> None:
+    cluster = world(path)
+    cluster.run(controller := cluster.controller(), 60)
+    assert cluster.cleared == []
+    cluster.ended = True
+    cluster.run(controller, 600)
+    assert cluster.acts() == []
+    assert cluster.cleared
+
+
 def test_an_agent_that_begins_after_the_deadline_still_gives_notice(path: Path) -> None:
     cluster = world(path, idle={"enabled": False, "terminate_after_s": 1000, "notice_s": 100})
     cluster.now += 5000

@@ -65,6 +65,9 @@ class World:
     notices: list[tuple[float, str]] = field(default_factory=list)
     """When an end was announced, and why."""
     answered_at: float = BEGINNING
+    end_refused: bool = False
+    cleared: list[float] = field(default_factory=list)
+    """When the controller said to clear up."""
 
     # what the controller looks at
 
@@ -134,6 +137,8 @@ class World:
 
     def terminate(self, reason: str) -> Result:
         self.calls.append((self.now, "terminate"))
+        if self.end_refused:
+            return Result(Outcome.REFUSED, "no")
         self.ended = True
         return Result(Outcome.APPLIED, reason)
 
@@ -152,6 +157,7 @@ class World:
             ender=self,
             journal=journal or Journal(self.path, 1_000_000_000),
             pause=lambda: self.paused,
+            ending=lambda: self.cleared.append(self.now),
         )
         self.telemetry = Telemetry()
         return Controller(self.settings, GUARDS, outside, self.telemetry, started_at=self.now, jitter=lambda: 0.5)
