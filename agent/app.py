@@ -19,7 +19,7 @@ from agent.actuators.emr_calls import EmrClients
 from agent.actuators.steps import StepsProbe
 from agent.aggregate.table import Table
 from agent.alarms.removal import Removal
-from agent.aws.clients import Clients
+from agent.aws.clients import Clients, read_timeout_s
 from agent.aws.identity import Identity, identify_node
 from agent.aws.imds import Imds
 from agent.capabilities import Capabilities
@@ -146,7 +146,8 @@ class App:
         if self._on_emr:
             look = periodic("interruptions", INTERRUPTIONS_S, self._interruptions.look, self._telemetry)
             loops.add("interruptions", look, LOOP_LIMIT_S + call_s)
-        self._road_in.start(loops, call_s)
+        waiting = self._settings.aws.model_copy(update={"read_timeout_s": read_timeout_s(self._settings.aws)})
+        self._road_in.start(loops, longest_call_s(waiting))
         period_s = self._settings.sinks.cloudwatch.period_s
         for name, every_s, step, limit_s in (
             ("node", self._settings.sources.node_period_s, self._read_node, LOOP_LIMIT_S),

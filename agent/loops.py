@@ -35,6 +35,7 @@ class _Loop:
     name: str
     body: Body
     limit_s: float
+    waited_for: bool = True
     beaten_at: float = 0.0
     failed: bool = False
     thread: threading.Thread | None = field(default=None)
@@ -50,9 +51,12 @@ class Loops:
         self._loops: list[_Loop] = []
         self._stop = threading.Event()
 
-    def add(self, name: str, body: Body, limit_s: float) -> None:
-        """`body(beat, stop)` runs in a thread of its own; it calls `beat` at least every `limit_s` seconds."""
-        self._loops.append(_Loop(name, body, limit_s))
+    def add(self, name: str, body: Body, limit_s: float, *, waited_for: bool = True) -> None:
+        """`body(beat, stop)` runs in a thread of its own; it calls `beat` at least every `limit_s` seconds.
+
+        A stop does not wait for a body that may be in a long wait of its own and loses nothing when it is cut short.
+        """
+        self._loops.append(_Loop(name, body, limit_s, waited_for))
 
     def start(self) -> None:
         for loop in self._loops:
@@ -80,7 +84,7 @@ class Loops:
         self._stop.set()
         end = time.monotonic() + deadline_s
         for loop in self._loops:
-            if loop.thread is not None and first in (None, loop.name):
+            if loop.thread is not None and loop.waited_for and first in (None, loop.name):
                 loop.thread.join(max(0.0, end - time.monotonic()))
 
     def _run(self, loop: _Loop) -> None:

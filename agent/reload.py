@@ -12,6 +12,10 @@ from agent.settings import Settings, SettingsError
 from agent.settings_check import load_checked
 
 WIRED = {
+    "actions": {
+        *("queue_url", "topic_arn", "verify_signatures", "accept_raw", "sns_origin", "request_path", "ledger_path"),
+        "endpoint",
+    },
     "policy": {"turn_period_s", "memory_death_hold_s", "pause_path"},
     "idle": {"notice_topic_arn"},
     "notices": {"topic_arn", "json_topic_arn"},

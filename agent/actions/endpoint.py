@@ -20,6 +20,7 @@ from typing import Any
 from agent import log
 from agent.actions.gate import Gate
 from agent.actions.inbox import Inbox
+from agent.actions.origin import is_at
 from agent.actions.signature import Unknown
 from agent.domain.alarm_notices import Refusal
 from agent.domain.ports import Beat
@@ -27,7 +28,7 @@ from agent.settings_actions import EndpointSettings
 from agent.sources.http_reader import Failed, HttpReader
 from agent.telemetry import Telemetry
 from agent.wire.alarm_notice import MAX_BYTES
-from agent.wire.sns import Envelope, Kind, is_at
+from agent.wire.sns import Envelope, Kind
 
 BACKLOG = 16
 CONFIRM_TIMEOUT_S = 10.0

@@ -50,16 +50,16 @@ class AlarmQueue:
         """Until told to stop. The world's faults make it pause, longer each time up to a minute."""
         while not stop.is_set():
             beat()
-            self.turn()
+            self.turn(beat)
             left = self._pause_s
             while left > 0 and not stop.wait(min(left, 1.0)):
                 beat()
                 left -= 1.0
 
-    def turn(self) -> None:
-        """Wait once for messages, judge those that came, and delete what is over."""
+    def turn(self, beat: Beat = lambda: None) -> None:
+        """Delete what is over, wait once for messages, and judge those that came."""
         try:
-            self._delete_settled()
+            self._delete_settled(beat)
             answer = self._client().receive_message(
                 QueueUrl=self._queue_url,
                 MaxNumberOfMessages=AT_ONCE,
@@ -67,6 +67,7 @@ class AlarmQueue:
                 VisibilityTimeout=OUT_OF_SIGHT_S,
             )
             for message in answer.get("Messages", ()):
+                beat()
                 self._judge(message)
         except AWS_ERRORS as error:
             self._failed(str(fault(error, "the alarms' queue")), reason(error))
@@ -100,8 +101,9 @@ class AlarmQueue:
         taken = self._inbox.offer(found)
         return None if isinstance(taken, Refusal) else taken
 
-    def _delete_settled(self) -> None:
+    def _delete_settled(self, beat: Beat) -> None:
         for id in [id for id in self._held if not self._inbox.waits(id)]:
+            beat()
             self._delete(self._held[id])
             del self._held[id]
 

@@ -13,9 +13,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from agent import log
+from agent.actions.origin import is_at
 from agent.domain.ports import Clock
 from agent.sources.http_reader import Failed, HttpReader
-from agent.wire.sns import Envelope, is_at
+from agent.wire.sns import Envelope
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate

@@ -19,6 +19,11 @@ LONGEST_WAIT_S = 20.0
 """So long SQS may wait for a message before it answers (ReceiveMessage, WaitTimeSeconds)."""
 
 
+def read_timeout_s(settings: AwsSettings) -> float:
+    """Of the client for SQS."""
+    return LONGEST_WAIT_S + settings.read_timeout_s
+
+
 def has_model(service: str) -> bool:
     """Whether the installed botocore knows the service: a bundle carries only some."""
     try:
@@ -107,8 +112,7 @@ class Clients:
     @property
     def sqs(self) -> Any:
         """SQS, with the patience for the longest wait for a message, 20 s."""
-        patience_s = LONGEST_WAIT_S + self._settings.read_timeout_s
-        return self._client("sqs", self._config.merge(Config(read_timeout=patience_s)))
+        return self._client("sqs", self._config.merge(Config(read_timeout=read_timeout_s(self._settings))))
 
     @property
     def s3(self) -> Any:

@@ -11,9 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
-from urllib.parse import urlsplit
-
-MAX_URL = 2048
 
 
 class Kind(StrEnum):
@@ -76,14 +73,3 @@ def envelope(found: Mapping[str, Any]) -> Envelope | None:
         signed=signed,
         subscribe_url=found.get("SubscribeURL", "") if kind is Kind.SUBSCRIPTION else "",
     )
-
-
-def is_at(url: str, origin: str) -> bool:
-    """Whether the URL leads to exactly that scheme, host and port, and nowhere by way of a trick."""
-    if len(url) > MAX_URL or not url.isascii() or not url.isprintable() or "\\" in url or " " in url:
-        return False
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return False
-    return f"{parts.scheme}://{parts.netloc}".lower() == origin
