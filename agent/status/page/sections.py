@@ -213,6 +213,7 @@ def idle(state: State) -> Element:
                 el(
                     "li",
                     el("b", "busy" if probe.busy else "idle", class_="busy" if probe.busy else "calm"),
+                    " ",
                     el("span", f"{probe.probe}: {probe.detail}"),
                 )
                 for probe in found.probes
