@@ -130,6 +130,8 @@ class History:
     come. Empty where the load is not known."""
     task_s: float | None = None
     """Running mean of the time that a task takes; None until one has been measured."""
+    work_unknown_since: float | None = None
+    """Since when nobody has known how much work is left, without a break; None while it is known."""
     balance: MemoryBalance | None = None
     """The window that the pending-memory formula averages over; None while the fleet moves."""
     shortage: Shortage = Shortage()

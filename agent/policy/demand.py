@@ -12,8 +12,8 @@ capacity unit, p units on their way, L the provisioning delay, k thrift and m th
 P̄ is what has waited for as long as a node takes to come, and a the share of it that is ordered however little work it
 is known to have: where jobs go on arriving, the work that is known is only the first of it.
 
-What is free must have lasted: the smaller of the present figure and its running mean counts. While W is not known the
-pending-memory formula decides.
+What is free must have lasted: the smaller of the present figure and its running mean counts. Where W has not been known
+for a while the pending-memory formula decides.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from agent.domain.fleets import Fleet
 from agent.domain.observation import Observation
 from agent.domain.readings import Application, ClusterReading
 from agent.policy.dataproc import by_memory
-from agent.policy.freshness import blindness, stale
+from agent.policy.freshness import blindness
 from agent.policy.load import Load, asked, executors, load, servable
-from agent.policy.measured import FREE, LASTING, measured_delay_s
+from agent.policy.measured import FREE, LASTING, known_work, measured_delay_s
 from agent.policy.reasons import Why
 from agent.settings import Settings
 from agent.settings_policy import DataprocSettings, DemandSettings, PolicyKind
@@ -79,7 +79,7 @@ def decide(observation: Observation, settings: Settings) -> tuple[Decision, ...]
     if now is None:
         text = f"{NAME}: the cluster manager does not tell what runs and waits, or what an executor takes"
         return (Hold((Reason(Why.LOAD_UNKNOWN, text),)),)
-    work = _known_work(observation, settings)
+    work = known_work(observation, settings, observation.history.task_s)
     if work is None:
         return (_fallback(observation, settings),)
     return (_judge(reckon(observation, reading, fleet, now, work, settings), fleet, settings.policy.demand),)
@@ -104,13 +104,6 @@ def reckon(
         work_s=total_s,
         spare_units=SPARE_SHARE * settings.fleet.max_capacity_units if told.spare_units is None else told.spare_units,
     )
-
-
-def _known_work(observation: Observation, settings: Settings) -> Work | None:
-    found = observation.remaining
-    if found is None or stale(found.at, observation.at, settings.policy.max_signal_age_s):
-        return None
-    return found.with_tasks_of(observation.history.task_s)
 
 
 def _worth(app: Application, work: Work, delay_s: float, min_saving_s: float) -> float:
@@ -156,6 +149,15 @@ def _figures(found: Reckoning) -> str:
 
 
 def _fallback(observation: Observation, settings: Settings) -> Decision:
-    told = settings.policy.demand
+    """The pending-memory formula, once work has been unknown for as long as that averages: an application that has just
+    begun tells soon, and what is ordered until then holds up the order that it is worth."""
+    told, since = settings.policy.demand, observation.history.work_unknown_since
+    unknown_s, window = (
+        observation.at - (observation.at if since is None else since),
+        settings.policy.dataproc.cooldown_s,
+    )
+    if unknown_s < window:
+        text = f"{NAME}: nobody has known how much work is left for {unknown_s:.0f} s of {window:g} s"
+        return Hold((Reason(Why.AVERAGING, text),))
     formula = DataprocSettings(scale_up_factor=told.fallback_up_factor, scale_down_factor=told.fallback_down_factor)
     return by_memory(observation, settings, formula, NAME)

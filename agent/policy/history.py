@@ -114,6 +114,7 @@ def _void(history: History) -> History:
         unused_since={},
         queue_limited_since=None,
         measured_at=None,
+        work_unknown_since=None,
         balance=None,
         vetoed_since={},
         shuffle_since={},

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 
 from agent.domain.observation import History, MemoryBalance, Observation
-from agent.policy.freshness import blindness
+from agent.policy.freshness import blindness, stale
 from agent.policy.load import load, memory_available_mb, memory_per_unit_mb, servable
 from agent.policy.settling import in_flight
 from agent.settings import Settings
@@ -21,10 +22,14 @@ PENDING, FREE, LASTING = "pending", "free", "lasting"
 
 def advance(history: History, seen: Observation, settings: Settings) -> History:
     """The history with this turn's measurements in it; `history` is already led to this turn otherwise."""
+    task_s = _task_s(history, seen)
+    known = known_work(seen, settings, task_s) is not None
+    unknown_since = seen.at if history.work_unknown_since is None else history.work_unknown_since
     return replace(
         _delay(history, seen),
         smoothed=_smoothed(history, seen, settings),
-        task_s=_task_s(history, seen),
+        task_s=task_s,
+        work_unknown_since=None if known else unknown_since,
         balance=_balance(history, seen, settings),
         measured_at=seen.at,
     )
@@ -60,6 +65,15 @@ def _smoothed(history: History, seen: Observation, settings: Settings) -> dict[s
         name: before.get(name, 0.0) + _share(seen.at - last, constant_s) * (value - before.get(name, 0.0))
         for name, (value, constant_s) in values.items()
     }
+
+
+def known_work(seen: Observation, settings: Settings, task_s: float | None) -> Mapping[str, float] | None:
+    """Container-seconds that are left by application id, tasks that nothing has measured taken to last that long; None
+    where it is not known, or was told too long ago."""
+    found = seen.remaining
+    if found is None or stale(found.at, seen.at, settings.policy.max_signal_age_s):
+        return None
+    return found.with_tasks_of(task_s)
 
 
 def measured_delay_s(history: History, told: DemandSettings) -> float:

@@ -14,6 +14,7 @@ from agent.domain.stages import RemainingWork
 from agent.policy import demand
 from agent.policy.consider import consider
 from agent.policy.guards import GUARDS
+from agent.policy.history import advance
 from agent.policy.reasons import Why
 from tests.policy.build import LONG_AGO, NOW, evidence, fleet, history, observation, settings
 
@@ -162,10 +163,48 @@ def test_tasks_that_nothing_has_measured_last_as_long_as_tasks_did() -> None:
 def test_without_known_work_the_pending_memory_formula_decides(remaining: RemainingWork | None) -> None:
     """On average 10 units of memory were pending: a fifth of them is added."""
     balance = MemoryBalance(began=NOW - 120, until=NOW, unit_seconds=1200.0)
-    of = seen(FULL, (app("a", 16, 80),), None, balance=balance)
+    of = seen(FULL, (app("a", 16, 80),), None, balance=balance, work_unknown_since=NOW - 120)
     found = said(replace(of, remaining=remaining))
     assert isinstance(found, Resize)
     assert (found.target, found.rule, found.because[0].code) == (4, "demand", Why.MEMORY_PENDING)
+
+
+def test_work_that_is_unknown_for_a_moment_orders_nothing_that_would_hold_up_the_order_it_is_worth() -> None:
+    """A job of 1,000 tasks begins on a cluster that has waited for memory for long: until its first tasks have ended
+    nobody knows how long they take."""
+    told = settings(policy={"kind": "demand", "demand": TOLD}, idle={"enabled": False})
+    balance = MemoryBalance(began=NOW - 120, until=NOW, unit_seconds=1200.0)
+    of = seen(FULL, (app("a", 16, 100),), None, balance=balance, observed_at=NOW - 10)
+    past, found = of.history, []
+    for number in range(4):
+        at = NOW + 10 * number
+        assert of.fleet is not None and of.reading is not None and of.cluster is not None
+        now = replace(
+            of,
+            at=at,
+            history=past,
+            fleet=replace(of.fleet, at=at),
+            reading=replace(of.reading, at=at),
+            cluster=replace(of.cluster, at=at),
+            remaining=RemainingWork(at=at, by_app={"a": 40_000.0}) if number == 3 else None,
+        )
+        considered = consider(now, told, GUARDS)
+        past = considered.observation.history
+        found.append(considered.decision)
+    assert [each.because[0].code for each in found] == [Why.AVERAGING] * 3 + [Why.WORK_LEFT]
+    assert isinstance(found[-1], Resize) and found[-1].target == 2 + 13
+    assert past.work_unknown_since is None
+
+
+def test_how_long_work_has_been_unknown_is_counted_without_a_break() -> None:
+    told = settings(policy={"kind": "demand"})
+    known = seen(FULL, (app("a", 16, 80),), {"a": 9.0}, observed_at=NOW - 10)
+    unknown = replace(known, remaining=None)
+    first = advance(unknown, told)
+    assert first.work_unknown_since == NOW
+    assert advance(replace(unknown, at=NOW + 10, history=first), told).work_unknown_since == NOW
+    assert advance(replace(unknown, at=NOW + 500, history=first), told).work_unknown_since == NOW + 500, "a gap"
+    assert advance(replace(known, at=NOW + 10, history=first), told).work_unknown_since is None
 
 
 def test_what_is_not_known_is_a_hold() -> None:
