@@ -203,6 +203,27 @@ _AGENT = (
         "Questions about prices that were not answered; without an answer a fleet with a cap in money does not grow.",
     ),
     Metric(
+        "AlarmNoticesRefused",
+        Unit.COUNT,
+        Over.AGENT,
+        Aggregation.DELTA,
+        "Notices of alarms that led to nothing; under `Reason` why: late, forged, a duplicate…",
+    ),
+    Metric(
+        "RequestsSettled",
+        Unit.COUNT,
+        Over.AGENT,
+        Aggregation.DELTA,
+        "Resizes that alarms and people asked for and that are over; under `Reason` what became of them.",
+    ),
+    Metric(
+        "QueueErrors",
+        Unit.COUNT,
+        Over.AGENT,
+        Aggregation.DELTA,
+        "Calls to the alarms' queue that failed; without it no alarm is heard.",
+    ),
+    Metric(
         "CallsDenied",
         Unit.COUNT,
         Over.AGENT,
@@ -210,6 +231,13 @@ _AGENT = (
         "AWS calls denied for want of a right; by reason it names the capability that is missing.",
     ),
     Metric("LoopErrors", Unit.COUNT, Over.AGENT, Aggregation.DELTA, "Steps of the agent's own loops that failed."),
+    Metric(
+        "StatusErrors",
+        Unit.COUNT,
+        Over.AGENT,
+        Aggregation.DELTA,
+        "Faults of the status page: its port was taken, or it could not be made.",
+    ),
 )
 
 METRICS: tuple[Metric, ...] = SPARK_METRICS + _CLUSTER + _AGENT

@@ -11,7 +11,9 @@ from agent.status.state import Count, Losses
 
 REASONS = 8
 """The most frequent ones are told."""
-FAULTS = frozenset({"PollErrors", "PublishErrors", "EmrReadErrors", "PriceErrors", "CallsDenied", "LoopErrors"})
+FAULTS = frozenset(
+    {"PollErrors", "PublishErrors", "EmrReadErrors", "PriceErrors", "CallsDenied", "LoopErrors", "StatusErrors"}
+)
 """Counters of what failed without data being lost."""
 
 
