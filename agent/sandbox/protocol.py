@@ -24,6 +24,9 @@ StartResponse = Callable[..., Any]
 Wsgi = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 
+CONTENT_TYPES: Mapping[str, str] = {"json": "application/x-amz-json-1.0", "query": "text/xml"}
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """One request, as the service model shapes it. Times are seconds since 1970."""
@@ -78,12 +81,13 @@ class Codec:
     def answer(self, operation: str, protocol: str, result: Any) -> tuple[int, list[tuple[str, str]], bytes]:
         """Status, headers and body for a result, or for the error when `result` is a ServiceException."""
         serializer = get_serializer_class(self._service, protocol)(_model(self._service).operation_model(operation))
-        if isinstance(result, ServiceException):
+        if isinstance(result, ServiceException) and not isinstance(result, self._error):
             result = self._error(result.code, result.message)
         made: Any = serializer.serialize(result)
         body = made["body"]
-        headers = [(name, str(value)) for name, value in made["headers"].items()]
-        return int(made["status_code"]), headers, body if isinstance(body, bytes) else body.encode()
+        answer = body if isinstance(body, bytes) else body.encode()
+        headers = {**made["headers"], "Content-Type": CONTENT_TYPES[protocol], "Content-Length": len(answer)}
+        return int(made["status_code"]), [(name, str(value)) for name, value in headers.items()], answer
 
 
 def body_of(environ: Environ) -> bytes:

@@ -15,9 +15,9 @@ from moto.cloudwatch.exceptions import CloudWatchException
 from moto.core.exceptions import ServiceException
 
 from agent.domain.ports import Clock
-from agent.sandbox.cloudwatch import alarm_operations, data_operations, messages
+from agent.sandbox.cloudwatch import alarm_operations, dashboard_operations, data_operations, messages
 from agent.sandbox.cloudwatch.alarms import Transition
-from agent.sandbox.cloudwatch.model import Model, Operation, new_model
+from agent.sandbox.cloudwatch.model import Dashboard, Model, Operation, new_model
 from agent.sandbox.cloudwatch.received import Hour, as_json
 from agent.sandbox.protocol import Codec, Environ, Question, StartResponse, Wsgi, body_of
 
@@ -26,6 +26,7 @@ MAX_BODY = 1_048_576
 """Bytes of a PutMetricData, unpacked."""
 OPERATIONS: Mapping[str, Operation] = {
     **alarm_operations.OPERATIONS,
+    **dashboard_operations.OPERATIONS,
     **data_operations.OPERATIONS,
 }
 
@@ -52,6 +53,7 @@ class CloudWatchFront:
         self._speed = speed
         self._codec = Codec("cloudwatch", CloudWatchException)
         self._models: dict[str, Model] = {}
+        self._dashboards: dict[str, Dashboard] = {}
         self._lock = threading.RLock()
 
     def tick(self) -> None:
@@ -141,7 +143,7 @@ class CloudWatchFront:
 
     def _model(self, region: str) -> Model:
         if region not in self._models:
-            self._models[region] = new_model(region, self._account, self._clock, self._speed)
+            self._models[region] = new_model(region, self._account, self._clock, self._speed, self._dashboards)
         return self._models[region]
 
     def _answer_received(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:

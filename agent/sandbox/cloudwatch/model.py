@@ -31,7 +31,8 @@ class Model:
     clock: Clock
     metrics: MetricStore
     alarms: Alarms
-    dashboards: dict[str, Dashboard] = field(default_factory=dict)
+    dashboards: dict[str, Dashboard]
+    """Those of the account: they are the same in every Region."""
     tags: dict[str, dict[str, str]] = field(default_factory=dict)
     """By ARN."""
     received: Received = field(default_factory=Received)
@@ -41,9 +42,9 @@ Operation = Callable[[Model, Mapping[str, Any]], Mapping[str, Any] | None]
 """Of a model and a request that the service model allows. Raises ServiceException."""
 
 
-def new_model(region: str, account: str, clock: Clock, speed: float) -> Model:
+def new_model(region: str, account: str, clock: Clock, speed: float, dashboards: dict[str, Dashboard]) -> Model:
     metrics = MetricStore()
-    return Model(region, clock, metrics, Alarms(region, account, metrics, speed))
+    return Model(region, clock, metrics, Alarms(region, account, metrics, speed), dashboards)
 
 
 def page(items: Sequence[T], size: int, token: str | None) -> tuple[Sequence[T], str | None]:
