@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from agent.verbs import alarms, demo, doctor, pausing, quote, release, replay, running, simulate, spark_conf
+from agent.verbs import alarms, demo, doctor, pausing, quote, release, replay, running, scale, simulate, spark_conf
 
 VERBS = (
     running.version,
@@ -13,6 +13,7 @@ VERBS = (
     running.config,
     pausing.pause,
     pausing.resume,
+    scale.scale,
     replay.replay,
     demo.demo,
     alarms.alarms,

@@ -104,11 +104,12 @@ def by_hand(
 
 
 def who() -> str:
-    """Who asks, for the reasons: behind sudo the person, not root."""
+    """Who asks, for the reasons: of a terminal who logged in there, also behind sudo."""
     import getpass
 
-    with contextlib.suppress(KeyError, OSError):
-        return os.environ.get("SUDO_USER") or getpass.getuser()
+    for ask in (os.getlogin, getpass.getuser):
+        with contextlib.suppress(KeyError, OSError):
+            return ask()
     return f"uid {os.getuid()}"
 
 
