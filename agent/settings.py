@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from agent.settings_actions import ActionsSettings
 from agent.settings_alarms import AlarmsSettings
-from agent.settings_base import Count, Model, Seconds
+from agent.settings_base import Count, Model, Seconds, WebUrl
 from agent.settings_fleet import FleetSettings, PriceSettings
 from agent.settings_guards import GuardSettings
 from agent.settings_notices import NoticeSettings
@@ -42,7 +42,7 @@ class AwsSettings(Model):
     """How AWS is reached."""
 
     region: str = Field("", description="Region; empty: from the node, then botocore's own chain.")
-    endpoint_url: str | None = Field(
+    endpoint_url: WebUrl | None = Field(
         None, description="One endpoint for every service: the sandbox. Unset on a real cluster."
     )
     connect_timeout_s: Seconds = Field(3.0, description="Time to connect; a private subnet without an endpoint hangs.")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from agent.settings_base import AUTO, Count, Model, Seconds
+from agent.settings_base import AUTO, Count, Model, Seconds, WebUrl, WebUrlOrAuto, WebUrlOrNone
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 
@@ -37,10 +37,10 @@ class ListenerSettings(Model):
 class RestSettings(Model):
     """An HTTP endpoint on the cluster that is polled."""
 
-    url: str = Field("", description="Base URL; empty: not polled.")
+    url: WebUrlOrNone = Field("", description="Base URL; empty: not polled.")
     period_s: Seconds = Field(10.0, description="Time between polls.")
     timeout_s: Seconds = Field(5.0, description="Time to wait for an answer.")
-    other_urls: tuple[str, ...] = Field(
+    other_urls: tuple[WebUrl, ...] = Field(
         (),
         description="With high availability the addresses of the others, asked when `url` is not the active one. "
         "`url` is the one on this node: while its ResourceManager is not active the agent only watches.",
@@ -54,7 +54,7 @@ class RestSettings(Model):
 class HadoopSettings(RestSettings):
     """A daemon of Hadoop that is polled."""
 
-    url: str = Field(
+    url: WebUrlOrAuto = Field(
         AUTO,
         description="Base URL; empty: not polled. `auto`: this one and `other_urls` are read from Hadoop's "
         "configuration on this node, as soon as it is there.",

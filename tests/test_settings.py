@@ -83,6 +83,50 @@ def test_a_rule_has_one_adjustment(adjustment: str, why: str) -> None:
     assert why in faults(MINIMAL + rule)["policy.rules.0"]
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (
+            "localhost:8088",
+            "no URL: it begins with neither http:// nor https://; did you mean 'http://localhost:8088'?",
+        ),
+        ("ip-10-0-0-1", "did you mean 'http://ip-10-0-0-1'?"),
+        (" http://h:8088", "did you mean 'http://h:8088'?"),
+        ("ftp://h", "neither http:// nor https://"),
+        ("http://", "empty host"),
+        ("http://h:99999", "invalid port number"),
+        ("http://h h", "has a space"),
+        ("http://h/ws?user.name=x", "there can be no ? and no #"),
+        ("http:/h", "neither http:// nor https://"),
+    ],
+)
+def test_what_is_no_url_is_refused_wherever_one_is_asked_for(given: str, said: str) -> None:
+    places = {
+        "aws.endpoint_url": '[aws]\nendpoint_url = "{}"',
+        "sources.yarn.url": '[sources.yarn]\nurl = "{}"',
+        "sources.hdfs.other_urls.0": '[sources.hdfs]\nother_urls = ["{}"]',
+        "sources.standalone.url": '[sources.standalone]\nurl = "{}"',
+        "sources.spark.url": '[sources.spark]\nurl = "{}"',
+    }
+    for where, text in places.items():
+        found = faults(f"[fleet]\nmax_capacity_units = 3\n{text.format(given)}")
+        assert set(found) == {where}
+        assert said in found[where]
+
+
+@pytest.mark.parametrize("url", ["http://h", "https://[::1]:8090", "HTTP://h:80/base/", "http://10.0.0.1:8088", ""])
+def test_urls_stay_as_they_are_written(url: str) -> None:
+    text = f'[fleet]\nmax_capacity_units = 3\n[sources.yarn]\nurl = "{url}"\n[sources.spark]\nurl = "{url}"'
+    found = parse(text).sources
+    assert (found.yarn.url, found.spark.url) == (url, url)
+
+
+def test_only_hadoops_daemons_are_found_by_themselves() -> None:
+    told = '[fleet]\nmax_capacity_units = 3\n[sources.{}]\nurl = "auto"'
+    assert parse(told.format("hdfs")).sources.hdfs.url == "auto"
+    assert set(faults(told.format("standalone"))) == {"sources.standalone.url"}
+
+
 def test_a_minimum_above_the_maximum_is_refused() -> None:
     assert "above" in faults("[fleet]\nmin_capacity_units = 5\nmax_capacity_units = 4\n")["fleet"]
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 
+from agent import regular_file
 from agent.doctor.findings import Check, Finding, fail, ok, skip, warn
 from agent.doctor.ground import Ground
 from agent.node import address, daemons
@@ -97,7 +98,7 @@ def listener(settings: Settings) -> Finding:
 def last_turn(settings: Settings, path: Path, now: float) -> Finding:
     """The age of the journal's last turn, and what it said."""
     try:
-        with path.open("rb") as file:
+        with regular_file.opened(path) as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL_BYTES))
             lines = file.read().splitlines()
     except FileNotFoundError:
@@ -131,7 +132,7 @@ def spark_sink(ground: Ground, settings: Settings) -> Finding:
     path = ground.at(PROPERTIES)
     again = "`tidemark spark-conf apply` writes it; look at journalctl -u tidemark-sparkconf"
     try:
-        text = path.read_text(encoding="latin-1")
+        text = regular_file.read(path).decode("latin-1")
     except FileNotFoundError:
         return warn(f"{path} is not there", f"without Spark nothing reports; with it: {again}")
     except OSError as error:

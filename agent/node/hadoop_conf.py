@@ -9,6 +9,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from xml.etree import ElementTree
 
+from agent import regular_file
+
 YARN_SITE = Path("/etc/hadoop/conf/yarn-site.xml")
 HDFS_SITE = Path("/etc/hadoop/conf/hdfs-site.xml")
 CORE_SITE = Path("/etc/hadoop/conf/core-site.xml")
@@ -42,7 +44,7 @@ class Manager:
 def read(path: Path) -> Properties:
     """The properties of a Hadoop XML file, the last one of a name; none when it is missing or broken."""
     try:
-        found = ElementTree.parse(path).getroot()
+        found = ElementTree.fromstring(regular_file.read(path))
     except (OSError, ElementTree.ParseError, ValueError):
         return {}
     return {

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from agent import regular_file
+
 NEW_MODE = 0o644
 
 
@@ -28,9 +30,9 @@ class Seen:
 
     @classmethod
     def at(cls, path: Path) -> Seen:
-        """Raises OSError for all but a missing file."""
+        """Raises OSError for all but a missing file, and for what is no regular file."""
         try:
-            with path.open("rb") as file:
+            with regular_file.opened(path) as file:
                 return cls(path, file.read(), os.fstat(file.fileno()))
         except FileNotFoundError:
             return cls(path, None, None)

@@ -8,6 +8,7 @@ import os
 import tempfile
 from pathlib import Path
 
+from agent import regular_file
 from agent.domain.observation import Pause
 from agent.domain.ports import Clock
 
@@ -31,7 +32,7 @@ class PauseFile:
         except OSError as error:
             return Pause(until=self._clock() + UNREADABLE_S, why=f"{self._path} cannot be looked at: {error.strerror}")
         try:
-            found = json.loads(self._path.read_text(encoding="utf-8"))
+            found = json.loads(regular_file.read(self._path))
             pause = Pause(until=float(found["until"]), why=str(found["why"]))
             if not math.isfinite(pause.until):
                 raise ValueError(f"until is {pause.until}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,17 @@ def test_a_torn_last_line_is_passed_over_and_an_empty_journal_has_no_turn(tmp_pa
     (tmp_path / "begun").write_text(lines[0] + "\n")
     for name in ("begun", "absent"):
         assert primary.last_turn(told(), tmp_path / name, at).status is Status.FAIL
+
+
+def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
+    """A named pipe would hold the doctor until somebody writes into it."""
+    os.mkfifo(tmp_path / "journal.jsonl")
+    found = primary.last_turn(told(), tmp_path / "journal.jsonl", 0.0)
+    assert (found.status, "is no regular file" in found.seen) == (Status.SKIP, True)
+    conf = tmp_path / "etc" / "spark" / "conf"
+    conf.mkdir(parents=True)
+    os.mkfifo(conf / "metrics.properties")
+    assert "is no regular file" in sink(tmp_path, None).seen
 
 
 def sink(root: Path, text: str | None, port: int = 42003) -> Finding:

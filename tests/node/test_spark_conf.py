@@ -116,6 +116,15 @@ def test_on_doubt_nothing_is_written_and_it_says_why(it: Node, content: bytes, w
     assert (it.file.stat().st_ino, it.file.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
 
+@pytest.mark.parametrize("name", ["metrics.properties", "spark-defaults.conf"])
+def test_a_named_pipe_in_the_place_of_a_file_is_not_waited_for(it: Node, name: str) -> None:
+    (it.file.parent / name).unlink(missing_ok=True)
+    os.mkfifo(it.file.parent / name)
+    result = it.run("apply")
+    assert result.exit_code == 1 and "is no regular file" in result.output
+    assert stat.S_ISFIFO((it.file.parent / name).stat().st_mode)
+
+
 @pytest.mark.parametrize(
     "settings, why",
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
@@ -16,6 +17,12 @@ from agent.node import address, daemons, hadoop_conf
 from agent.node.daemons import Addresses
 from tests.fakes.imds import FakeImds
 from tests.node.nodes import SETTINGS, Node, node, site
+
+
+def test_a_named_pipe_in_the_place_of_hadoops_file_tells_nothing(tmp_path: Path) -> None:
+    """And nobody waits for it."""
+    os.mkfifo(tmp_path / "yarn-site.xml")
+    assert hadoop_conf.read(tmp_path / "yarn-site.xml") == {}
 
 
 class Manager:

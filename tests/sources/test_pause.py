@@ -68,6 +68,14 @@ def test_no_content_raises_and_any_content_is_a_pause_with_an_end(path: Path, co
     assert found is not None and found.until < float("inf")
 
 
+def test_a_named_pipe_is_a_pause_like_any_that_cannot_be_read(path: Path) -> None:
+    """And holds no turn until somebody writes into it."""
+    path.parent.mkdir()
+    os.mkfifo(path)
+    found = PauseFile(path, lambda: 7.0)()
+    assert found is not None and "is no regular file" in found.why
+
+
 def test_the_verbs_pause_and_resume(tmp_path: Path, path: Path) -> None:
     config = tmp_path / "config.toml"
     config.write_text(f'[fleet]\nmax_capacity_units = 4\n[policy]\npause_path = "{path}"\n')
