@@ -25,6 +25,9 @@ from agent.telemetry import Telemetry
 MAX_WAITING = 32
 AHEAD_S = 60.0
 """So far the clocks of AWS and of this node may be apart."""
+SAY_S = 60.0
+USUAL = frozenset({Refusal.UNMAPPED, Refusal.DUPLICATE, Refusal.OUT_OF_ORDER, Refusal.LATE})
+"""Reasons that say nothing of anybody's ill will or mistake."""
 CLUSTER_DIMENSIONS = {"ClusterId": "id", "JobFlowId": "id", "ClusterName": "name"}
 """Tidemark's dimensions and EMR's own (AWS/ElasticMapReduce)."""
 
@@ -76,6 +79,7 @@ class Inbox:
         self._telemetry = telemetry
         self._waiting: dict[str, _Waiting] = {}
         self._unreadable: str | None = None
+        self._said: dict[Refusal, tuple[float | None, int]] = {}
         self._lock = threading.Lock()
 
     def adopt(self, settings: ActionsSettings) -> None:
@@ -95,9 +99,17 @@ class Inbox:
         return taken
 
     def refuse(self, refusal: Refusal, what: str) -> None:
-        """Count and log what leads to nothing."""
+        """Count what leads to nothing, and say so: of each reason once a minute, with the number left out since."""
         self._telemetry.count(f"AlarmNoticesRefused.{refusal}")
-        log.event(logging.WARNING, "notice.refused", reason=str(refusal), what=what[:200])
+        now = self._clock()
+        with self._lock:
+            said_at, left_out = self._said.get(refusal, (None, 0))
+            if said_at is not None and 0 <= now - said_at < SAY_S:
+                self._said[refusal] = (said_at, left_out + 1)
+                return
+            self._said[refusal] = (now, 0)
+        level = logging.INFO if refusal in USUAL else logging.WARNING
+        log.event(level, "alarm.refused", reason=str(refusal), what=what[:200], left_out=left_out)
 
     def is_late(self, notice: AlarmNotice) -> bool:
         return self._clock() - notice.changed_at > self._settings.max_age_s

@@ -69,12 +69,12 @@ class Verifier:
         body = self._reader.body(url)
         if isinstance(body, Failed):
             self._failed_at, self._why = now, f"{url}: {body.failure}: {body.detail}"
-            log.event(logging.WARNING, "notice.certificate_not_read", url=url, why=str(body.failure), error=body.detail)
+            log.event(logging.WARNING, "alarm.certificate_not_read", url=url, why=str(body.failure), error=body.detail)
             return Unknown(self._why)
         try:
             certificate = x509.load_pem_x509_certificate(body)
         except ValueError as error:
-            log.event(logging.WARNING, "notice.no_certificate", url=url, error=str(error))
+            log.event(logging.WARNING, "alarm.no_certificate", url=url, error=str(error))
             return None
         while len(self._known) >= MAX_CERTIFICATES:
             del self._known[next(iter(self._known))]
