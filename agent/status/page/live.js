@@ -4,6 +4,7 @@
 (() => {
   const seconds = () => Date.now() / 1000 + ahead;
   const main = () => document.querySelector("main");
+  const shown = new Map(); // by selector: what was last put there
   let ahead = 0, etag = null, answered = Date.now(), away = false;
 
   const words = (span) => {
@@ -54,13 +55,14 @@
     const fresh = new DOMParser().parseFromString(text, "text/html");
     const ids = (root) => [...root.querySelectorAll("#cards > [id]")].map((each) => each.id).join();
     const whole = ids(document) !== ids(fresh) || !document.getElementById("cards");
-    const parts = whole ? ["header", "main"] : ["header", "#notes", "#decision", ...[...fresh.querySelectorAll("#cards > [id]")].map((each) => "#" + each.id)];
-    for (const part of parts) {
+    const cards = [...fresh.querySelectorAll("#cards > [id]")].map((each) => "#" + each.id);
+    if (whole) shown.clear();
+    for (const part of whole ? ["header", "main"] : ["header", "#notes", "#decision", ...cards]) {
       const before = document.querySelector(part), after = fresh.querySelector(part);
-      if (before && after && before.dataset.was !== after.innerHTML) {
-        const was = after.innerHTML;
+      const text = after && after.innerHTML;
+      if (before && after && shown.get(part) !== text) {
         swap(before, after);
-        before.dataset.was = was;
+        shown.set(part, text);
       }
     }
     Object.assign(main().dataset, fresh.querySelector("main").dataset);
