@@ -19,8 +19,13 @@ class Malformed(ValueError):
     """Java would not read this text to its end."""
 
 
+class Ambiguous(Malformed):
+    """Java reads it one way or another, by its version."""
+
+
 def entries(text: str) -> tuple[tuple[str, str], ...]:
-    """Keys and values in the text's order, a key that is given twice twice. Raises Malformed.
+    """Keys and values in the text's order, a key that is given twice twice. Raises Malformed, also where versions of
+    Java differ: after a line that holds nothing but its continuation, `#` and `!` begin a comment or a key.
 
     The last one of a key is in force. `text` is the file decoded as ISO 8859-1, as Java decodes it.
     """
@@ -34,6 +39,10 @@ def _logical_lines(text: str) -> list[str]:
         line = natural.group(1).lstrip(_BLANKS)
         if held is None and (not line or line[0] in "#!"):
             continue
+        if held == "" and line[:1] in {"#", "!"}:
+            raise Ambiguous(
+                f"{line[:40]!r} after a lone backslash is a comment to some versions of Java and an entry to others"
+            )
         whole, held = (held or "") + line, None
         if not _continues(line):
             found += [whole] if whole else []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from agent.node.java_properties import Malformed, entries
+from agent.node.java_properties import Ambiguous, Malformed, entries
 from agent.sandbox.java import Java
 from agent.sandbox.spark.home import SparkHome
 
@@ -64,9 +65,14 @@ def load(spark_home: SparkHome, java_home: Java) -> Iterator[Load]:
 @example(text="k\\")
 @example(text="=v")
 @example(text="a=\\u00")
+@example(text="\\\r#")
 def test_it_is_read_as_java_reads_it(load: Load, text: str) -> None:
     try:
         ours: dict[str, str] | None = dict(entries(text))
+    except Ambiguous:
+        # whatever the Java at hand makes of it, another makes something else of it
+        assert re.search(r"\\(\r\n|\r|\n)[ \t\f]*[#!]", text)
+        return
     except Malformed:
         ours = None
     assert ours == load(text)

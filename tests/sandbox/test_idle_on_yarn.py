@@ -159,7 +159,9 @@ class Watched:
         """The turn that ended the cluster, once EMR says that it has ended."""
         wait_for(lambda: self.state == "TERMINATED", "EMR says TERMINATED", PATIENCE_S)
         assert self._emr.cluster(self.id)["Status"]["StateChangeReason"]["Code"] == "USER_REQUEST"
-        (turn,) = [turn for turn in self.turns() if isinstance(turn.decision, Terminate)]
+        sent = [turn for turn in self.turns() if isinstance(turn.decision, Terminate)]
+        # one that found somebody silent just before acting is followed by another
+        (turn,) = [turn for turn in sent if turn.result.outcome is Outcome.APPLIED]
         assert turn.result.outcome is Outcome.APPLIED and turn.decision.because[0].code == Why.IDLE
         return turn
 

@@ -80,14 +80,14 @@ def holding(spark_home: SparkHome, java_home: Java, tmp_path_factory: pytest.Tem
         application = cluster.submit(APPLICATIONS / "holding.py", arguments)
         wait_for(lambda: ready.exists() or application.poll() is not None, "the caches are filled", 300)
         assert application.poll() is None, (folder / "logs" / "application.log").read_text()[-3000:]
-        app = requests.get(f"{ready.read_text()}/api/v1/applications", timeout=10).json()[0]["id"]
+        app = requests.get(f"{ready.read_text()}/api/v1/applications", timeout=60).json()[0]["id"]
         yield Holding(cluster, workers, receiver, ready.read_text(), app, application)
         go.touch()
         assert application.wait(60) == 0
 
 
 def rest_peaks(holding: Holding) -> dict[str, int]:
-    executors = requests.get(f"{holding.ui}/api/v1/applications/{holding.app}/executors", timeout=10).json()
+    executors = requests.get(f"{holding.ui}/api/v1/applications/{holding.app}/executors", timeout=60).json()
     return {e["id"]: e.get("peakMemoryMetrics", {}).get("JVMHeapMemory", 0) for e in executors if e["id"] != "driver"}
 
 
@@ -150,7 +150,7 @@ def test_the_drivers_heap_is_what_its_metrics_page_says(holding: Holding) -> Non
     prefix = f"{holding.app}.driver.jvm"
 
     def page() -> dict[str, float]:
-        gauges = requests.get(f"{holding.ui}/metrics/json/", timeout=10).json()["gauges"]
+        gauges = requests.get(f"{holding.ui}/metrics/json/", timeout=60).json()["gauges"]
         return {name: gauge["value"] for name, gauge in gauges.items() if name.startswith(prefix)}
 
     def between_two_reports() -> bool:
@@ -228,10 +228,10 @@ def test_an_executor_that_dies_of_memory_is_seen_as_such(
         wait_for(lambda: ready.exists() or application.poll() is not None, "the executor died", 300)
         assert application.poll() is None, (tmp_path / "logs" / "application.log").read_text()[-3000:]
         api = f"{ready.read_text()}{spark_rest.APPLICATIONS_PATH}"
-        app = requests.get(api, timeout=10).json()[0]["id"]
+        app = requests.get(api, timeout=60).json()[0]["id"]
 
         def dead() -> tuple[ExecutorRemoval, ...]:
-            answer = requests.get(f"{api}/{app}/allexecutors", timeout=10).json()
+            answer = requests.get(f"{api}/{app}/allexecutors", timeout=60).json()
             removals = spark_rest.removals(answer, time.time(), app)
             assert isinstance(removals, tuple)
             return removals
