@@ -4,7 +4,20 @@ from __future__ import annotations
 
 import click
 
-from agent.verbs import alarms, demo, doctor, pausing, quote, release, replay, running, scale, simulate, spark_conf
+from agent.verbs import (
+    alarms,
+    cost,
+    demo,
+    doctor,
+    pausing,
+    quote,
+    release,
+    replay,
+    running,
+    scale,
+    simulate,
+    spark_conf,
+)
 
 VERBS = (
     running.version,
@@ -19,6 +32,7 @@ VERBS = (
     alarms.alarms,
     doctor.doctor,
     quote.quote,
+    cost.cost,
     spark_conf.spark_conf,
     release.bundle,
     release.publish,

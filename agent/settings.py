@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 from agent.settings_actions import ActionsSettings
 from agent.settings_alarms import AlarmsSettings
 from agent.settings_base import Count, Model, Seconds, WebUrl
+from agent.settings_costs import CostsSettings
 from agent.settings_fleet import FleetSettings, PriceSettings
 from agent.settings_guards import GuardSettings
 from agent.settings_notices import NoticeSettings
@@ -160,6 +161,7 @@ class Settings(Model):
     idle: IdleSettings = IdleSettings()
     notices: NoticeSettings = NoticeSettings()
     alarms: AlarmsSettings = AlarmsSettings()
+    costs: CostsSettings = CostsSettings()
     journal: JournalSettings = JournalSettings()
     status: StatusSettings = StatusSettings()
     log: LogSettings = LogSettings()
