@@ -76,28 +76,26 @@ class CloudWatchFront:
         scope = _SCOPE.search(str(environ.get("HTTP_AUTHORIZATION", "")))
         if scope is None or scope["service"] != "monitoring":
             return self._behind(environ, start_response)
-        status, headers, answer = self._answer(scope["region"], environ) or (0, [], b"")
-        if not status:
-            return self._behind(environ, start_response)
-        start_response(f"{status} Answered", headers)
-        return [answer]
-
-    def _answer(self, region: str, environ: Environ) -> tuple[int, list[tuple[str, str]], bytes] | None:
-        """None when moto is to answer."""
         body = body_of(environ)
         operation = self._codec.operation(environ, body)
         if operation in self._codec.operations() and operation not in OPERATIONS:
             environ["wsgi.input"] = BytesIO(body)
             environ["CONTENT_LENGTH"] = str(len(body))
             environ.pop("HTTP_CONTENT_ENCODING", None)
-            return None
+            return self._behind(environ, start_response)
+        if len(body) > MAX_BODY:
+            start_response("413 Content Too Large", [("Content-Type", "application/x-amz-json-1.0")])
+            return [json.dumps({"__type": "RequestEntityTooLarge", "message": f"over {MAX_BODY} bytes"}).encode()]
+        status, headers, answer = self._answer(scope["region"], environ, body)
+        start_response(f"{status} Answered", headers)
+        return [answer]
+
+    def _answer(self, region: str, environ: Environ, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
         try:
             question = self._codec.parse(environ, body)
         except ServiceException as error:
             return self._codec.answer("DescribeAlarms", "json", error)
         try:
-            if len(body) > MAX_BODY:
-                raise ServiceException("RequestEntityTooLarge", f"The request is longer than {MAX_BODY} bytes.")
             result: Any = self._perform(region, question)
         except ServiceException as error:
             result = error
