@@ -9,9 +9,16 @@ from contextlib import contextmanager
 from typing import Any
 
 from agent.sandbox.emr import NO_QUOTAS, SandboxServer
+from agent.sandbox.emr.service_model import faults
 from tests.sandbox.emr_world import REGION, ManualClock, boto
 
 NAMESPACE = "Sandbox/Alarms"
+
+
+def _held_to_the_model(operation_model: Any, response_dict: Mapping[str, Any], **_: Any) -> None:
+    if response_dict["status_code"] < 300:
+        found = list(faults(operation_model.output_shape, json.loads(response_dict["body"] or b"{}")))
+        assert not found, f"{operation_model.name} answered what the service model does not allow: {found}"
 
 
 class CloudWatchWorld:
@@ -19,6 +26,7 @@ class CloudWatchWorld:
         self.server = server
         self.clock = clock
         self.cloudwatch = boto("cloudwatch", server.endpoint)
+        self.cloudwatch.meta.events.register("before-parse.cloudwatch", _held_to_the_model)
         self.sns = boto("sns", server.endpoint)
         self.sqs = boto("sqs", server.endpoint)
 
