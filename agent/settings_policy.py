@@ -68,7 +68,7 @@ class DemandSettings(Model):
         1.0, description="How much of the missing capacity is ordered at once."
     )
     scale_in_share: Annotated[float, Field(gt=0, le=1)] = Field(
-        0.5, description="How much of the free capacity is given back at once."
+        0.4, description="How much of the free capacity is given back at once."
     )
     spare_units: Annotated[float, Field(ge=0)] | None = Field(
         None,
@@ -76,7 +76,7 @@ class DemandSettings(Model):
         "Free slots of every node count, core nodes included. Unset: 15 % of `fleet.max_capacity_units`.",
     )
     lasting_share: Share = Field(
-        0.25,
+        0.5,
         description="How much of what has waited for as long as a node takes to come is ordered, however little work "
         "it is known to have: jobs go on arriving.",
     )

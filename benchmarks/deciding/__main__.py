@@ -88,16 +88,13 @@ def _front(bench: Bench, chosen: Sequence[Candidate]) -> list[Candidate]:
 
 
 def _robust(benches: Sequence[Bench], recorded: Sequence[tuple[float, int]], console: Console) -> bool:
-    worlds = [robust.cases(bench.workload, recorded) for bench in benches]
-    _run_all(
-        [(bench, *pair) for bench, found in zip(benches, worlds, strict=True) for pair in robust.pairs(found)], console
-    )
-    met = True
-    for bench, found in zip(benches, worlds, strict=True):
-        table, good = robust.table(bench, found)
+    by_bench = [(bench, robust.cases(bench.workload, recorded)) for bench in benches]
+    jobs = [(bench, one, case.world) for bench, found in by_bench for case in found.values() for one in case.pair]
+    _run_all(jobs, console)
+    shown = [robust.table(bench, found) for bench, found in by_bench]
+    for table, _ in shown:
         console.print(table)
-        met = met and good
-    return met
+    return all(met for _, met in shown)
 
 
 def _run_all(jobs: Sequence[Job], console: Console) -> None:

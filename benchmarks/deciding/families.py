@@ -8,7 +8,7 @@ searched more than the others.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import product
 from random import Random
 from typing import Any
@@ -24,6 +24,8 @@ class Candidate:
     label: str
     policy: Mapping[str, Any]
     """The table `policy` of a settings file, but for its turn."""
+    fleet: Mapping[str, Any] = field(default_factory=dict)
+    """Of the table `fleet` what is not as for the others."""
 
     def __str__(self) -> str:
         return f"{self.family} {self.label}"
@@ -31,7 +33,7 @@ class Candidate:
     def settings(self, turn_period_s: float) -> Settings:
         return Settings.model_validate(
             {
-                "fleet": {"max_capacity_units": MAX_UNITS},
+                "fleet": {"max_capacity_units": MAX_UNITS, **self.fleet},
                 "policy": {**self.policy, "turn_period_s": turn_period_s},
                 "idle": {"enabled": False},
             }

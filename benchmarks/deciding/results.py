@@ -19,10 +19,12 @@ def digest(workload: Workload) -> str:
     return hashlib.sha256(repr((workload.jobs, workload.horizon_s)).encode()).hexdigest()
 
 
-def key(jobs: str, world: World, settings: Settings, fixed_nodes: int | None = None) -> str:
+def key(jobs: str, world: World, settings: Settings) -> str:
     """Changes with the jobs (their digest), the world, the settings and the simulator."""
     told = settings.model_dump_json(include={"policy", "fleet"}, exclude_defaults=True)
-    return hashlib.sha256("|".join([VERSION, jobs, repr(world), told, str(fixed_nodes)]).encode()).hexdigest()
+    # in full for the policy that acts: its defaults may change
+    acting = settings.model_dump_json(include={"policy": {settings.policy.kind.value}})
+    return hashlib.sha256("|".join([VERSION, jobs, repr(world), told, acting]).encode()).hexdigest()
 
 
 class Results:
