@@ -51,6 +51,13 @@ class OwnNames:
         return (name, *(name.removeprefix(prefix) for prefix in prefixes if name.startswith(prefix)))
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A request waits."""
+
+    id: str
+
+
 @dataclass(slots=True)
 class _Waiting:
     request: Request
@@ -89,9 +96,8 @@ class Inbox:
 
     # what comes in
 
-    def offer(self, notice: AlarmNotice) -> str | Refusal:
-        """The id of the request that the notice has led to, of this copy or an earlier one that still waits; or why it
-        leads to none."""
+    def offer(self, notice: AlarmNotice) -> Taken | Refusal:
+        """The request that the notice has led to, of this copy or an earlier one that still waits; or why to none."""
         with self._lock:
             taken = self._take(notice, self._clock())
         if isinstance(taken, Refusal):
@@ -119,7 +125,7 @@ class Inbox:
         with self._lock:
             return id in self._waiting
 
-    def _take(self, notice: AlarmNotice, at: float) -> str | Refusal:
+    def _take(self, notice: AlarmNotice, at: float) -> Taken | Refusal:
         topic = self._settings.topic
         if (notice.account, notice.region) != (topic["account"], topic["region"]):
             return Refusal.OTHER_ACCOUNT
@@ -129,7 +135,7 @@ class Inbox:
             return Refusal.AHEAD
         id = _id(notice)
         if id in self._waiting:
-            return id
+            return Taken(id)
         known = self._ledger.changed_at(notice.arn)
         if self._ledger.is_done(id):
             return Refusal.DUPLICATE
@@ -137,7 +143,7 @@ class Inbox:
             return Refusal.OUT_OF_ORDER
         return self._ask(id, notice, at)
 
-    def _ask(self, id: str, notice: AlarmNotice, at: float) -> str | Refusal:
+    def _ask(self, id: str, notice: AlarmNotice, at: float) -> Taken | Refusal:
         if self._ledger.begins_at is not None and notice.changed_at <= self._ledger.begins_at:
             return Refusal.LATE
         # before anything else is refused: an older change of the alarm is over, whatever this one asks for
@@ -152,7 +158,7 @@ class Inbox:
         request = _request(id, notice, action, self._settings.max_age_s)
         self._waiting[id] = _Waiting(request, notice.arn)
         _log_taken(request)
-        return id
+        return Taken(id)
 
     def _supersede(self, notice: AlarmNotice, at: float) -> None:
         self._ledger.saw(notice.arn, notice.changed_at)

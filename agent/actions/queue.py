@@ -99,7 +99,7 @@ class AlarmQueue:
             self._inbox.refuse(found, f"message {name}")
             return None
         taken = self._inbox.offer(found)
-        return None if isinstance(taken, Refusal) else taken
+        return None if isinstance(taken, Refusal) else taken.id
 
     def _delete_settled(self, beat: Beat) -> None:
         for id in [id for id in self._held if not self._inbox.waits(id)]:

@@ -52,8 +52,8 @@ def codes(decision: Decision) -> list[str]:
     return [reason.code for reason in decision.because]
 
 
-SCALES_IN = {"signals": {"Free": signal(90)}, "history": history(breaching_since={"in": NOW - 400})}
-SCALES_OUT = {"signals": {"Free": signal(5)}, "history": history(breaching_since={"out": NOW - 400})}
+SCALES_IN: dict[str, Any] = {"signals": {"Free": signal(90)}, "history": history(breaching_since={"in": NOW - 400})}
+SCALES_OUT: dict[str, Any] = {"signals": {"Free": signal(5)}, "history": history(breaching_since={"out": NOW - 400})}
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_a_request_keeps_an_idle_cluster_from_its_end() -> None:
 def test_a_request_that_a_guard_withholds_leaves_everything_as_without_it() -> None:
     """The maximum is reached: the rule scales in all the same."""
     asked = request(units=5)
-    full = {**SCALES_IN, "fleet": fleet(20), "reading": reading(hosts=20)}
+    full: dict[str, Any] = {**SCALES_IN, "fleet": fleet(20), "reading": reading(hosts=20)}
     with_it, without = decided(asked, **full), decided(**full)
     assert isinstance(with_it, Resize)
     assert isinstance(without, Resize)
@@ -208,7 +208,7 @@ def test_an_order_that_a_person_gave_is_not_cancelled_for_want_of_demand() -> No
         unsettled_since=NOW - 90,
         shortage=replace(history().shortage, short_since=NOW - 90, undemanded_since=NOW - 90),
     )
-    seen = {
+    seen: dict[str, Any] = {
         "fleet": fleet(15, provisioned=10, state="RESIZING"),
         "reading": reading(containers_pending=0, memory_pending_mb=0.0),
     }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -145,7 +145,7 @@ def until(running: RunningAgent, stage: Stage, high: float, alarm: str, state: s
     wait_for(reached, lambda: f"{alarm} is {state}:\n{running.log()}")
 
 
-def own_cluster(stage: Stage) -> Any:
+def own_cluster(stage: Stage) -> Callable[[str], str]:
     return lambda text: text.replace('"j-TEST"', f'"{stage.cluster}"').replace(
         "max_capacity_units = 4", "max_capacity_units = 20"
     )
@@ -196,8 +196,7 @@ def no_harm_is_done_by_forged_and_replayed_messages(running: RunningAgent, stage
     }
     for body in bodies.values():
         stage.send(body)
-    for reason in bodies:
-        wait_for(lambda reason=reason: f"reason={reason}" in running.log(), lambda: running.log(), within_s=90)
+    wait_for(lambda: all(f"reason={reason}" in running.log() for reason in bodies), running.log, within_s=90)
     turns = len((running.folder / "journal.jsonl").read_text().splitlines())
     wait_for(lambda: len((running.folder / "journal.jsonl").read_text().splitlines()) > turns + 3, "a few turns more")
     assert stage.target() == 3
