@@ -51,6 +51,8 @@ from agent.sources import probes
 from agent.sources.graphite_listener import Listener
 from agent.sources.interruptions import Interruptions
 from agent.sources.isbusy import IsBusyFile
+from agent.sources.kinesis import CHECK_S as KINESIS_CHECK_S
+from agent.sources.kinesis import KinesisAges
 from agent.sources.node import NodeReader
 from agent.sources.pause import PauseFile
 from agent.sources.rest_poller import Poll, RestPoller
@@ -148,6 +150,9 @@ class App:
             loops.add("interruptions", look, LOOP_LIMIT_S + call_s)
         waiting = self._settings.aws.model_copy(update={"read_timeout_s": read_timeout_s(self._settings.aws)})
         self._road_in.start(loops, longest_call_s(waiting))
+        if self._settings.sources.kinesis:
+            step = self._build_kinesis().step
+            loops.add("kinesis", periodic("kinesis", KINESIS_CHECK_S, step, self._telemetry), LOOP_LIMIT_S + call_s)
         period_s = self._settings.sinks.cloudwatch.period_s
         for name, every_s, step, limit_s in (
             ("node", self._settings.sources.node_period_s, self._read_node, LOOP_LIMIT_S),
@@ -346,6 +351,17 @@ class App:
             self._cluster_id,
             Sources(emr=lambda: clients.emr, ec2=lambda: clients.ec2, pricing=lambda: clients.pricing, region=region),
             cap=lambda: self._settings.fleet.max_usd_per_hour,
+            clock=self._clock,
+            telemetry=self._telemetry,
+            jitter=self._random.random,
+        )
+
+    def _build_kinesis(self) -> KinesisAges:
+        return KinesisAges(
+            self._settings.sources.kinesis,
+            self._settings.sources.kinesis_period_s,
+            lambda: self._clients.cloudwatch,
+            self._table,
             clock=self._clock,
             telemetry=self._telemetry,
             jitter=self._random.random,

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from agent.aggregate.catalogue import BY_NAME
+from agent.aggregate.catalogue import SIGNALS
 from agent.alarms.faults import faults as alarm_faults
 from agent.alarms.faults import nearest
+from agent.domain.signals import ITERATOR_AGE
 from agent.settings import Settings, SettingsError, SettingsFault, of_table, table_in
 from agent.settings_change import Change, changed
 
@@ -23,6 +24,8 @@ def load_checked(path: Path, changes: Iterable[Change] = ()) -> Settings:
 def _unknown_signals(settings: Settings) -> Iterator[SettingsFault]:
     """A rule on a metric that nobody publishes would never act, and never say so but in a hold's reason."""
     for number, rule in enumerate(settings.policy.rules):
-        if rule.signal not in BY_NAME:
-            hint = f"{rule.signal!r} is no metric{nearest(rule.signal)}"
-            yield SettingsFault(f"policy.rules.{number}.signal", hint)
+        path = f"policy.rules.{number}.signal"
+        if rule.signal not in SIGNALS:
+            yield SettingsFault(path, f"{rule.signal!r} is no metric{nearest(rule.signal, SIGNALS)}")
+        elif rule.signal == ITERATOR_AGE and not settings.sources.kinesis:
+            yield SettingsFault(path, f"{rule.signal!r} needs at least one [[sources.kinesis]] with its stream")

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from agent.domain.signals import Statistic
-from agent.settings_base import Model
+from agent.settings_base import Model, Seconds
 
 
 class Comparison(StrEnum):
@@ -35,6 +35,12 @@ class Rule(Model):
         300.0,
         description="No resize by this rule for so long after its last one; a scale in also waits so long after "
         "any scale out.",
+    )
+
+    max_age_s: Seconds | None = Field(
+        None,
+        description="An older value is stale: it neither breaches nor clears. Unset: `policy.max_signal_age_s`, and "
+        "for `KinesisIteratorAge`, which comes from CloudWatch minutes late, 300.",
     )
 
     @model_validator(mode="after")

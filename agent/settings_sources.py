@@ -61,6 +61,19 @@ class HadoopSettings(RestSettings):
     )
 
 
+class KinesisSettings(Model):
+    """A Kinesis data stream whose readers' lag is asked of CloudWatch, for rules on `KinesisIteratorAge`."""
+
+    stream: Annotated[str, Field(pattern=r"^[a-zA-Z0-9_.-]{1,128}$")] = Field(
+        description="Name of the stream, in the Region of the cluster."
+    )
+    consumer: Annotated[str, Field(pattern=r"^[a-zA-Z0-9_.-]{1,128}$")] | None = Field(
+        None,
+        description="Registered consumer (enhanced fan-out) whose own lag counts. Unset: the greatest age over all "
+        "that read the stream by GetRecords.",
+    )
+
+
 class SourcesSettings(Model):
     """What is polled beside what Spark sends."""
 
@@ -72,7 +85,19 @@ class SourcesSettings(Model):
         description="Spark's REST API of running applications, for the work that is left in their stages and for why "
         "executors were removed; the URL comes from the cluster manager, `url` here only overrides it.",
     )
+    kinesis: tuple[KinesisSettings, ...] = Field((), max_length=100)
+    kinesis_period_s: Annotated[float, Field(ge=10)] = Field(
+        60.0,
+        description="CloudWatch is asked for the lag of all streams so often, and has news once a minute. It bills "
+        "each stream each time: 0.44 USD a month a stream at 60 (0.01 USD a thousand, us-east-1).",
+    )
     node_period_s: Seconds = Field(10.0, description="Time between readings of this node (psutil).")
+
+    @model_validator(mode="after")
+    def _each_stream_once(self) -> SourcesSettings:
+        if len(set(self.kinesis)) < len(self.kinesis):
+            raise ValueError("kinesis names each stream and consumer once")
+        return self
 
     @model_validator(mode="after")
     def _one_cluster_manager(self) -> SourcesSettings:

@@ -9,7 +9,7 @@ from agent.aggregate.metric import Aggregation, Metric, Over
 from agent.aggregate.spark_metrics import SPARK_METRICS
 from agent.domain.datums import Unit
 
-__all__ = ["BY_NAME", "METRICS", "NAMESPACE", "Aggregation", "Metric", "Over"]
+__all__ = ["BY_NAME", "METRICS", "NAMESPACE", "REMOTE", "SIGNALS", "Aggregation", "Metric", "Over"]
 
 _CLUSTER = (
     Metric(
@@ -207,7 +207,7 @@ _AGENT = (
         Unit.COUNT,
         Over.AGENT,
         Aggregation.DELTA,
-        "Notices of alarms that led to nothing; under `Reason` why: late, forged, a duplicate…",
+        "Notices of alarms that led to nothing; under `Reason` why, such as late, forged or a duplicate.",
     ),
     Metric(
         "RequestsSettled",
@@ -242,6 +242,20 @@ _AGENT = (
 
 METRICS: tuple[Metric, ...] = SPARK_METRICS + _CLUSTER + _AGENT
 """In the order in which they are published."""
+
+REMOTE: tuple[Metric, ...] = (
+    Metric(
+        "KinesisIteratorAge",
+        Unit.MILLISECONDS,
+        Over.STREAMS,
+        Aggregation.DISTRIBUTION,
+        "How far the readers of each stream of `[[sources.kinesis]]` are behind: one sample a stream, its maximum.",
+    ),
+)
+"""Signals that are read from CloudWatch and not published again."""
+
+SIGNALS: Mapping[str, Metric] = MappingProxyType({metric.name: metric for metric in METRICS + REMOTE})
+"""What a rule may name."""
 
 BY_NAME: Mapping[str, Metric] = MappingProxyType({metric.name: metric for metric in METRICS})
 

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from agent.aggregate.catalogue import METRICS, Metric
+from collections.abc import Iterable
+
+from agent.aggregate.catalogue import METRICS, REMOTE, Metric
 
 HEADER = "| metric | unit | over | how | by application | marks loss | meaning |"
 
 
 def markdown() -> str:
     """One row a metric, in the catalogue's order."""
-    return "\n".join([HEADER, "|---|---|---|---|---|---|---|", *map(row, METRICS)])
+    return _table(METRICS)
+
+
+def remote_markdown() -> str:
+    """The same of the signals that are read from CloudWatch and not published."""
+    return _table(REMOTE)
+
+
+def _table(metrics: Iterable[Metric]) -> str:
+    return "\n".join([HEADER, "|---|---|---|---|---|---|---|", *map(row, metrics)])
 
 
 def row(metric: Metric) -> str:

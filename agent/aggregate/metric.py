@@ -22,6 +22,8 @@ class Over(StrEnum):
     FLEET = "fleet"
     NODE = "node"
     AGENT = "agent"
+    STREAMS = "streams"
+    """Kinesis data streams, of which only CloudWatch tells."""
 
 
 class Aggregation(StrEnum):

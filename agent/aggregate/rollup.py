@@ -42,6 +42,8 @@ STREAMS: Mapping[str, Callable[[Pair], Iterator[float]]] = {
     "StreamingProcessingRate": streaming.processing_rates,
     "StreamingBatchLatency": streaming.batch_latencies,
     "StreamingSchedulingDelay": streaming.scheduling_delays,
+    "StreamingLoadPercent": streaming.load_percents,
+    "StreamingWatermarkLag": lambda pair: streaming.watermark_lags(pair.now),
 }
 ORDER = {metric.name: position for position, metric in enumerate(METRICS)}
 NANOSECONDS = 1e-9
@@ -126,6 +128,12 @@ def _driver_figures(now: Snapshot, before: Snapshot | None) -> dict[str, Iterabl
         "DriverJvmHeapUsed": map(jvm.heap_used, drivers),
         "ListenerEventsDropped": _sum(pair.growth_of(jvm.dropped_events(pair.now.values)) for pair in grown),
         "StreamingBatchesWaiting": _sum(waiting),
+        "StreamingStateRows": _sum(
+            size for one in drivers for size in streaming.query_gauges(one, ".states-rowsTotal")
+        ),
+        "StreamingStateMemory": _sum(
+            size for one in drivers for size in streaming.query_gauges(one, ".states-usedBytes")
+        ),
     }
     for name, gauge in DRIVER_SUMS.items():
         figures[name] = _sum(map(gauge, drivers))

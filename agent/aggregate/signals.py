@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from agent.aggregate.catalogue import BY_NAME, Over
 from agent.aggregate.rollup import RollUp, alive
 from agent.aggregate.snapshot import Instance, Role, Snapshot
+from agent.domain.datums import Distribution
 from agent.domain.fleets import Fleet
 from agent.domain.signals import Signal
 
@@ -29,11 +30,15 @@ def signals(rollup: RollUp, snapshot: Snapshot, *, fleet: Fleet | None = None) -
         Over.FLEET: fleet.at if fleet else None,
         Over.AGENT: snapshot.at,
     }
-    return {
+    own = {
         name: Signal.of(at, distribution)
         for name, distribution in rollup.items()
         if (at := times[BY_NAME[name].over]) is not None
     }
+    remote = {
+        name: Signal.of(reading.at, Distribution.of(reading.samples)) for name, reading in snapshot.remote.items()
+    }
+    return {**own, **remote}
 
 
 def _executors_at(snapshot: Snapshot) -> float | None:

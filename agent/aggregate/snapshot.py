@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from agent.domain.readings import ClusterReading, HdfsReading, NodeReading
+from agent.domain.readings import ClusterReading, HdfsReading, NodeReading, RemoteReading
 from agent.domain.roles import Role as Role
 from agent.domain.stages import RemainingWork
 
@@ -59,6 +59,8 @@ class Snapshot:
     """The agent's own counters since its start."""
     shuffle: Mapping[str, float] = field(default_factory=dict)
     """By host: bytes that the unfinished applications of which it is known have written for later stages."""
+    remote: Mapping[str, RemoteReading] = field(default_factory=dict)
+    """By signal: what was last heard of it, whatever its age."""
     remaining: RemainingWork | None = None
     """What running applications still have to do; None while one of them has not told."""
     new_after: float = math.inf

@@ -19,7 +19,15 @@ from agent.aggregate.remaining import remaining
 from agent.aggregate.shuffle import by_host
 from agent.aggregate.snapshot import MemoryDeath, Role, Snapshot
 from agent.aggregate.standing import standing
-from agent.domain.readings import ClusterReading, ExecutorRemoval, HdfsReading, NodeReading, Reading, ShuffleReading
+from agent.domain.readings import (
+    ClusterReading,
+    ExecutorRemoval,
+    HdfsReading,
+    NodeReading,
+    Reading,
+    RemoteReading,
+    ShuffleReading,
+)
 from agent.domain.stages import StagesReading
 from agent.settings_sources import ListenerSettings
 from agent.telemetry import Telemetry
@@ -73,6 +81,7 @@ class Table:
         self._node: NodeReading | None = None
         self._shuffle: dict[str, ShuffleReading] = {}
         self._stages: dict[str, StagesReading] = {}
+        self._remote: dict[str, RemoteReading] = {}
 
     def report(self, raw: bytes, peer: str, at: float) -> None:
         """Take one report. What is refused is counted; nothing is raised, whatever the bytes.
@@ -109,6 +118,8 @@ class Table:
                     self._shuffle[reading.app] = reading
                 case StagesReading():
                     self._stages[reading.app] = reading
+                case RemoteReading():
+                    self._remote = {**self._remote, reading.signal: reading}
 
     def snapshot(self, at: float) -> Snapshot:
         """Everything that is alive at `at`."""
@@ -120,7 +131,7 @@ class Table:
             lost, cluster, hdfs, node = self._lost, self._cluster, self._hdfs, self._node
             self._shuffle = standing(self._shuffle, cluster, at)
             self._stages = standing(self._stages, cluster, at)
-            shuffle, stages = self._shuffle, self._stages
+            shuffle, stages, remote = self._shuffle, self._stages, self._remote
             tally, self._tally = self._tally, Counter()
         for name, count in tally.items():
             self._telemetry.count(name, count)
@@ -135,6 +146,7 @@ class Table:
             counts=self._telemetry.counts(),
             shuffle=by_host(shuffle),
             remaining=remaining(stages, cluster),
+            remote=remote,
             new_after=self._listening_since + SILENT_PERIODS * self._settings.report_period_s,
         )
 

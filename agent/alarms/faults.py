@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from agent.aggregate.catalogue import BY_NAME
 from agent.alarms.alarm import Alarm, AnyAlarm, Composite
@@ -77,9 +77,9 @@ def _of_own(settings: Settings) -> Iterator[SettingsFault]:
             yield SettingsFault(f"{path}.name", f"{own.name!r} is the name of an alarm that is there already")
 
 
-def nearest(metric: str) -> str:
+def nearest(metric: str, names: Iterable[str] = BY_NAME) -> str:
     """A hint at the metric that was meant."""
-    near = difflib.get_close_matches(metric, BY_NAME, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(metric, names, n=1, cutoff=0.5)
     return f"; did you mean {near[0]!r}?" if near else "; docs/metrics.md lists them"
 
 

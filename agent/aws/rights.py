@@ -50,6 +50,7 @@ def _rights() -> tuple[Right, ...]:
         *(Right(name, f"elasticmapreduce:{name}", sid, capability) for name, sid, capability in emr),
         *(Right(name, f"ec2:{name}", PRICES_SID, Capability.PRICES) for name in PRICES_OF_EC2),
         Right("GetProducts", "pricing:GetProducts", PRICES_SID, Capability.PRICES),
+        Right("GetMetricData", "cloudwatch:GetMetricData", "TidemarkObserveStreams", Capability.STREAMS),
         Right("DescribeAlarms", "cloudwatch:DescribeAlarms", "TidemarkObserveAlarms", Capability.ALARMS),
         Right("DeleteAlarms", "cloudwatch:DeleteAlarms", "TidemarkDeleteItsAlarms", Capability.ALARMS),
         *(Right(name, f"sqs:{name}", "TidemarkHearAlarms", Capability.ACTIONS) for name in OF_THE_QUEUE),
@@ -69,9 +70,12 @@ BY_OPERATOR: Mapping[str, str] = MappingProxyType(
         "PutCompositeAlarm": "TidemarkChangeCompositeAlarms",
         "DeleteAlarms": "TidemarkChangeCompositeAlarms",
         "DescribeAlarms": "TidemarkObserveAlarms",
+        "GetMetricData": "TidemarkReadMetrics",
+        "ListMetrics": "TidemarkReadMetrics",
     }
 )
-"""By operation of CloudWatch: the statement of `bootstrap/operator-policy.json` for whoever runs `tidemark alarms`.
+"""By operation of CloudWatch: the statement of `bootstrap/operator-policy.json` for whoever runs `tidemark alarms`, or
+`tidemark status` from elsewhere than the primary.
 Composite alarms can be told, put and deleted only by who may do so with all alarms (CloudWatch API reference)."""
 IMPLIED = frozenset({"TagResource"})
 """Asked for by another operation, here PutMetricAlarm with tags."""

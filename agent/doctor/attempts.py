@@ -100,6 +100,11 @@ def _no_handle(settings: Settings, _: str) -> Mapping[str, Any]:
     return {"QueueUrl": settings.actions.queue_url or "", "ReceiptHandle": "doctor"}
 
 
+def _no_query(_: Settings, __: str) -> Mapping[str, Any]:
+    # one query costs a thousandth of a cent, and none is refused
+    return {"MetricDataQueries": [], "StartTime": 0, "EndTime": 60}
+
+
 def _one_history(_: Settings, __: str) -> Mapping[str, Any]:
     return {"InstanceTypes": ["m5.xlarge"], "MaxResults": 1}
 
@@ -128,6 +133,7 @@ ATTEMPTS: Mapping[str, Attempt] = {
     "DescribeInstanceTypes": Attempt("ec2", "describe_instance_types", _few_types),
     "DescribeSpotPriceHistory": Attempt("ec2", "describe_spot_price_history", _one_history),
     "GetProducts": Attempt("pricing", "get_products", _one_product),
+    "GetMetricData": Attempt("cloudwatch", "get_metric_data", _no_query),
     "DescribeAlarms": Attempt("cloudwatch", "describe_alarms", _one_alarm),
     "DeleteAlarms": Attempt("cloudwatch", "delete_alarms", _no_alarm),
     "GetQueueAttributes": Attempt("sqs", "get_queue_attributes", _of_queue),
@@ -207,6 +213,7 @@ def _switched_off(settings: Settings) -> Mapping[Capability, str]:
         Capability.PUBLISH: (not settings.sinks.cloudwatch.enabled, "sinks.cloudwatch is off"),
         Capability.PRICES: (settings.fleet.max_usd_per_hour is None, "fleet.max_usd_per_hour is unset"),
         Capability.NOTIFY: (topic(settings) is None, "notices.topic_arn is unset"),
+        Capability.STREAMS: (not settings.sources.kinesis, "sources.kinesis names no stream"),
         Capability.ALARMS: (not settings.alarms.remove_at_end, "alarms.remove_at_end is false"),
         Capability.ACTIONS: (settings.actions.queue_url is None, "actions.queue_url is unset"),
         Capability.STEPS: (not idle.enabled, "idle is off"),

@@ -171,4 +171,15 @@ class ShuffleReading:
     """Over the application's life: Spark does not tell what it has cleaned up since."""
 
 
-Reading = ClusterReading | HdfsReading | NodeReading | ExecutorRemoval | ShuffleReading | StagesReading
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteReading:
+    """What only CloudWatch knows of something outside the cluster."""
+
+    at: float
+    """When the oldest of the samples was true: it comes minutes later."""
+    signal: str
+    """The name under which rules know it."""
+    samples: tuple[float, ...]
+
+
+Reading = ClusterReading | HdfsReading | NodeReading | ExecutorRemoval | ShuffleReading | StagesReading | RemoteReading

@@ -19,6 +19,8 @@ class Capability(StrEnum):
     TERMINATE = "terminate"
     PRICES = "prices"
     """Without it a task fleet under `fleet.max_usd_per_hour` does not grow, and `tidemark quote` cannot tell."""
+    STREAMS = "streams"
+    """Without it rules on the lag of Kinesis streams hold."""
     NOTIFY = "notify"
     """Without it notices are only in the log."""
     ALARMS = "alarms"

@@ -9,6 +9,12 @@ from typing import Self
 
 from agent.domain.datums import Distribution
 
+ITERATOR_AGE = "KinesisIteratorAge"
+REMOTE_SIGNALS = frozenset({ITERATOR_AGE})
+"""Those that come from CloudWatch, minutes after they were true."""
+REMOTE_AGE_S = 300.0
+"""How old these may be where a rule does not say otherwise: a minute's point comes one to three minutes after it."""
+
 
 class Statistic(StrEnum):
     """How a distribution becomes one number; the names are CloudWatch's."""

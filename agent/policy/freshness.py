@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from agent.domain.decisions import Reason
 from agent.domain.observation import Observation
-from agent.domain.signals import Signal
+from agent.domain.signals import REMOTE_AGE_S, REMOTE_SIGNALS, Signal
 from agent.policy.reasons import Why
 from agent.settings import PolicySettings
 from agent.settings_rules import Comparison, Rule
@@ -38,11 +38,17 @@ def look(rule: Rule, signals: Mapping[str, Signal], at: float, policy: PolicySet
     value = None if signal is None else signal.values.get(rule.statistic)
     if signal is None or value is None or not math.isfinite(value):
         return Reason(Why.SIGNAL_MISSING, f"{name} has no value")
-    if stale(signal.at, at, policy.max_signal_age_s):
-        return Reason(
-            Why.SIGNAL_STALE, f"{name} is {at - signal.at:.0f} s old, more than {policy.max_signal_age_s:g} s"
-        )
+    limit_s = age_limit_s(rule, policy)
+    if stale(signal.at, at, limit_s):
+        return Reason(Why.SIGNAL_STALE, f"{name} is {at - signal.at:.0f} s old, more than {limit_s:g} s")
     return Fresh(signal.at, value)
+
+
+def age_limit_s(rule: Rule, policy: PolicySettings) -> float:
+    """How old the rule's signal may be."""
+    if rule.max_age_s is not None:
+        return rule.max_age_s
+    return REMOTE_AGE_S if rule.signal in REMOTE_SIGNALS else policy.max_signal_age_s
 
 
 def breaches(rule: Rule, value: float) -> bool:

@@ -93,6 +93,13 @@ data "aws_iam_policy_document" "tidemark" {
   }
 
   statement {
+    sid       = "TidemarkObserveStreams"
+    effect    = "Allow"
+    actions   = ["cloudwatch:GetMetricData"]
+    resources = ["*"]
+  }
+
+  statement {
     sid       = "TidemarkObserveAlarms"
     effect    = "Allow"
     actions   = ["cloudwatch:DescribeAlarms"]

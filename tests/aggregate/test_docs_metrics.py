@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from agent.aggregate.catalogue import METRICS
-from agent.aggregate.catalogue_doc import HEADER, markdown
+from agent.aggregate.catalogue_doc import HEADER, markdown, remote_markdown
 from agent.sinks.limits import fault_of
 from agent.wire.refusals import MEANINGS
 
@@ -25,6 +25,11 @@ def rows(text: str, header: str) -> list[str]:
 def test_the_table_of_metrics_is_the_catalogue() -> None:
     assert rows(PAGE.read_text(encoding="utf-8"), HEADER) == rows(markdown(), HEADER)
     assert len(rows(markdown(), HEADER)) == len(METRICS)
+
+
+def test_the_table_of_remote_signals_is_the_catalogues() -> None:
+    after = PAGE.read_text(encoding="utf-8").partition("## Remote signals\n")[2]
+    assert rows(after, HEADER) == rows(remote_markdown(), HEADER)
 
 
 @pytest.mark.parametrize(

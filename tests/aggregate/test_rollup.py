@@ -232,6 +232,48 @@ def test_both_kinds_of_streaming_are_rolled_up() -> None:
     assert found["StreamingBatchLatency"] == one(7807.0, 1500.0)
     assert found["StreamingSchedulingDelay"] == one(30.0)
     assert found["StreamingBatchesWaiting"] == one(2.0)
+    assert found["StreamingLoadPercent"] == one(63.0)
+
+
+def test_a_query_without_data_says_nothing_of_its_load() -> None:
+    query = "spark.streaming.q"
+    idle = driver({f"{query}.inputRate-total": 0.0, f"{query}.processingRate-total": 0.0, f"{query}.latency": 12.0})
+    assert not {"StreamingLoadPercent", "StreamingWatermarkLag"} & set(rolled(snapshot(idle)))
+
+
+def test_the_load_of_a_dstream_is_its_last_batch_against_the_interval_of_its_batches() -> None:
+    """Seven batches were made in seven seconds, of which two are done: the last took 4.5 s."""
+    stream = "far.behind.StreamingMetrics.streaming"
+
+    def at(seconds: float, completed: float, unprocessed: float) -> Instance:
+        figures = {
+            "totalCompletedBatches": completed,
+            "unprocessedBatches": unprocessed,
+            "lastReceivedBatch_submissionTime": 1_000_000.0 + 1000 * seconds,
+            "lastCompletedBatch_processingDelay": 4500.0,
+        }
+        return driver({f"{stream}.{name}": value for name, value in figures.items()}, 90.0 + seconds)
+
+    now, before = at(7, 4, 20), at(0, 2, 15)
+    assert rolled(snapshot(now), snapshot(before))["StreamingLoadPercent"] == one(450.0)
+    assert "StreamingLoadPercent" not in rolled(snapshot(now)), "the interval takes two looks"
+    assert "StreamingLoadPercent" not in rolled(snapshot(at(7, 2, 15)), snapshot(before)), "no batch was made"
+
+
+def test_state_and_watermark_of_queries() -> None:
+    figures = {
+        f"spark.streaming.{name}.{gauge}": value
+        for name, watermark, rate in (("late", 70_000.0, 5.0), ("idle", 10_000.0, 0.0), ("without", 0.0, 5.0))
+        for gauge, value in (
+            ("eventTime-watermark", watermark),
+            ("inputRate-total", rate),
+            ("states-rowsTotal", 10.0),
+            ("states-usedBytes", 240.0),
+        )
+    }
+    found = rolled(snapshot(driver(figures, 100.0)))
+    assert found["StreamingWatermarkLag"] == one(30_000.0)
+    assert found["StreamingStateRows"] == one(30.0) and found["StreamingStateMemory"] == one(720.0)
 
 
 def test_dropped_listener_events_are_summed_over_queues() -> None:
@@ -386,7 +428,9 @@ def test_everything_at_once_is_the_whole_catalogue_in_its_order() -> None:
         "DAGScheduler.stage.waitingStages": 1.0, "spark.streaming.q.inputRate-total": 1.0,
         "spark.streaming.q.processingRate-total": 1.0, "spark.streaming.q.latency": 1.0,
         "StreamingMetrics.streaming.lastCompletedBatch_schedulingDelay": 1.0,
-        "StreamingMetrics.streaming.waitingBatches": 1.0, "LiveListenerBus.queue.shared.numDroppedEvents.count": 1.0,
+        "StreamingMetrics.streaming.waitingBatches": 1.0, "spark.streaming.q.eventTime-watermark": 1.0,
+        "spark.streaming.q.states-rowsTotal": 1.0, "spark.streaming.q.states-usedBytes": 1.0,
+        "LiveListenerBus.queue.shared.numDroppedEvents.count": 1.0,
         "ExecutorAllocationManager.executors.numberMaxNeededExecutors": 1.0,
         "ExecutorAllocationManager.executors.numberAllExecutors": 1.0,
     }  # fmt: skip

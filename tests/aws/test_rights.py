@@ -19,7 +19,7 @@ from agent.domain.rights import Capability
 ROOT = Path(__file__).parent.parent.parent
 ELSEWHERE = {"release", "sandbox", "simulate", "wire"}
 """Packages that do not run on a node (what they call takes the rights of whoever publishes) or do no I/O."""
-ONLY_READ = ("TidemarkObservePrices", "TidemarkObserveAlarms")
+ONLY_READ = ("TidemarkObservePrices", "TidemarkObserveStreams", "TidemarkObserveAlarms")
 """Statements on every resource: what they give cannot be limited to one, and changes nothing."""
 BY_SERVICES = {"sqs:SendMessage"}
 """What the samples let a service of AWS do, not a node."""
@@ -117,6 +117,7 @@ def test_only_publishing_in_one_namespace_and_looking_at_prices_is_on_every_reso
 def test_what_is_given_on_every_resource_only_reads() -> None:
     assert {action for sid in ONLY_READ for action in actions(statements()[sid])} == {
         "cloudwatch:DescribeAlarms",
+        "cloudwatch:GetMetricData",
         "ec2:DescribeInstanceTypes",
         "ec2:DescribeSpotPriceHistory",
         "pricing:GetProducts",
@@ -128,6 +129,7 @@ def test_statements_are_named_by_what_they_are_for() -> None:
         Capability.OBSERVE: "TidemarkObserve",
         Capability.STEPS: "TidemarkObserve",
         Capability.PRICES: "TidemarkObserve",
+        Capability.STREAMS: "TidemarkObserve",
         Capability.RESIZE: "TidemarkResize",
         Capability.TERMINATE: "TidemarkTerminate",
     }

@@ -109,7 +109,7 @@ def test_what_the_settings_do_without_is_not_tried(it: World) -> None:
     assert skipped == {
         "ModifyInstanceFleet", "ModifyInstanceGroups", "AddInstanceFleet", "AddInstanceGroups", "TerminateJobFlows",
         "ListSteps", "Publish", "DescribeAlarms", "DeleteAlarms", "DescribeInstanceTypes", "DescribeSpotPriceHistory",
-        "GetProducts", "DeleteMessage", "GetQueueAttributes", "ReceiveMessage",
+        "GetProducts", "GetMetricData", "DeleteMessage", "GetQueueAttributes", "ReceiveMessage",
     }  # fmt: skip
 
 
