@@ -71,3 +71,14 @@ def test_a_thousand_executors_are_as_many_metrics_as_ten(tmp_path: Path) -> None
     few, many = (told(tmp_path, EVERY_KIND, executors=executors) for executors in (10, 1_000))
     assert in_an_hour(few)[0] == in_an_hour(many)[0]
     assert many["naive_usd_a_month"] > 50 * many["usd_a_month"]
+
+
+def test_the_example_in_operating_is_what_the_verb_prints(tmp_path: Path) -> None:
+    page = (Path(__file__).parent.parent.parent / "docs" / "operating.md").read_text(encoding="utf-8")
+    example = page.split("$ tidemark cost")[1].split("```")[0].splitlines()[2:]
+    file = tmp_path / "tidemark.toml"
+    file.write_text("[fleet]\nmax_capacity_units = 9\n")
+    given = ["--executors", "1000", "--applications", "5"]
+    result = CliRunner().invoke(main, ["cost", "--config", str(file), *given])
+    printed = {" ".join(line.split()) for line in result.stdout.splitlines()}
+    assert {" ".join(line.split()) for line in example} <= printed
