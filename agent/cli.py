@@ -17,6 +17,7 @@ from agent.verbs import (
     scale,
     simulate,
     spark_conf,
+    status,
 )
 
 VERBS = (
@@ -30,6 +31,7 @@ VERBS = (
     replay.replay,
     demo.demo,
     alarms.alarms,
+    status.status,
     doctor.doctor,
     quote.quote,
     cost.cost,

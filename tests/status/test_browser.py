@@ -176,7 +176,7 @@ CONTRASTS = """() => {
 def test_dark_is_dark(browser: Browser, seen: Watched) -> None:
     grounds = {}
     for scheme in ("light", "dark"):
-        page = browser.new_page(color_scheme=scheme)  # type: ignore[arg-type]
+        page = browser.new_page(color_scheme=scheme)
         page.goto(seen.url)
         grounds[scheme] = page.evaluate("getComputedStyle(document.body).backgroundColor")
         page.close()

@@ -17,8 +17,8 @@ from agent.domain.readings import Application
 from agent.domain.rights import Capability, MissingRight
 from agent.policy import busy
 from agent.status import page
-from agent.status.page.wording import duration
 from agent.status.state import State
+from agent.status.wording import duration
 from tests.policy import build
 from tests.status.states import NOW, because, held, state
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from xml.etree.ElementTree import Element, tostring
 
+from agent.status.wording import clean
+
 Content = Element | str | None
-CONTROLS = dict.fromkeys((*range(9), 11, 12, *range(14, 32), 127), "\N{REPLACEMENT CHARACTER}")
-"""Not allowed in HTML in any form, nor of use in a name."""
 
 
 def el(tag: str, /, *content: Content | Iterable[Content], **attributes: str | float | None) -> Element:
@@ -16,7 +16,9 @@ def el(tag: str, /, *content: Content | Iterable[Content], **attributes: str | f
     found = Element(tag)
     for name, value in attributes.items():
         if value is not None:
-            found.set(name.rstrip("_").replace("_", "-"), _number(value) if isinstance(value, float) else _clean(value))
+            found.set(
+                name.rstrip("_").replace("_", "-"), _number(value) if isinstance(value, float) else clean(str(value))
+            )
     for each in content:
         for one in (each,) if each is None or isinstance(each, str | Element) else each:
             _append(found, one)
@@ -33,14 +35,9 @@ def _append(parent: Element, one: Content) -> None:
     if isinstance(one, Element):
         parent.append(one)
     elif len(parent):
-        parent[-1].tail = (parent[-1].tail or "") + _clean(one)
+        parent[-1].tail = (parent[-1].tail or "") + clean(one)
     else:
-        parent.text = (parent.text or "") + _clean(one)
-
-
-def _clean(text: object) -> str:
-    # half a surrogate pair, as JSON from outside may hold one, is no text that can be sent
-    return str(text).translate(CONTROLS).encode("utf-8", "replace").decode("utf-8")
+        parent.text = (parent.text or "") + clean(one)
 
 
 def _number(value: float) -> str:

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from xml.etree.ElementTree import Element
 
 from agent.status.page.elements import Content, el
-from agent.status.page.wording import UNKNOWN, clock, duration, iso, moment
 from agent.status.state import Age, Reason
+from agent.status.wording import UNKNOWN, clock, duration, iso, moment
 
 Row = tuple[str, Content | Iterable[Content]]
 

@@ -8,7 +8,8 @@ from xml.etree.ElementTree import Element
 from agent.status.page import charts
 from agent.status.page.elements import Content, el
 from agent.status.page.parts import ago, big, card, lasting, note, old, reason_list, rows, until
-from agent.status.page.wording import (
+from agent.status.state import Money, State
+from agent.status.wording import (
     OUTCOMES,
     UNKNOWN,
     duration,
@@ -19,7 +20,6 @@ from agent.status.page.wording import (
     units,
     usd,
 )
-from agent.status.state import Money, State
 
 
 def decision(state: State) -> Element:

@@ -7,8 +7,8 @@ from xml.etree.ElementTree import Element
 
 from agent.status.page.elements import Content, el
 from agent.status.page.parts import ago, card, code, old, rows, stamp, table
-from agent.status.page.wording import UNKNOWN, did, duration, measured, number, size
 from agent.status.state import Entry, State
+from agent.status.wording import UNKNOWN, did, duration, measured, number, size
 
 SHOWN = 25
 """Decisions that the page lists; /state.json has the rest."""

@@ -10,6 +10,15 @@ UNKNOWN = "unknown"
 GIBIBYTE = 1024**3
 
 
+CONTROLS = dict.fromkeys((*range(9), 11, 12, *range(14, 32), *range(127, 160)), "\N{REPLACEMENT CHARACTER}")
+"""Not allowed in HTML in any form, orders to a terminal, and of no use in a name."""
+
+
+def clean(text: str) -> str:
+    """The same without what is no text: control characters, and halves of surrogate pairs as JSON may hold them."""
+    return text.translate(CONTROLS).encode("utf-8", "replace").decode("utf-8")
+
+
 def duration(seconds: float) -> str:
     """Two units at most: `45 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`."""
     whole = max(0, round(seconds))
