@@ -125,8 +125,8 @@ def test_a_shortage_of_spot_does_not_hold_the_fleet_for_ever(path: Path) -> None
 
 def test_a_refusal_is_not_asked_again_at_once(path: Path) -> None:
     cluster = world(path, free_percent=10.0, refuses=True)
-    turns = cluster.run(cluster.controller(), 700)
-    assert [at for at, _ in cluster.acts()] == [300.0, 600.0]
+    turns = cluster.run(cluster.controller(), 430)
+    assert [at for at, _ in cluster.acts()] == [300.0, 360.0, 420.0]
     assert turns[30].result.outcome is Outcome.REFUSED
     assert Why.REFUSED in codes(turns[31])
 

@@ -28,6 +28,10 @@ REBALANCE_HOLD_S = 3600.0
 TERMINATION_S = 600.0
 """A cluster is gone 1 to 5 minutes after TerminateJobFlows; one that is still there after this was not ended."""
 
+RETRY_S = 60.0
+"""EMR's quotas of calls fill up again within seconds (service quotas: bucket and refill rate). A longer
+pause makes a policy dear that gives back little at a time."""
+
 
 def apply(guards: Sequence[Guard], observation: Observation, decision: Decision, settings: Settings) -> Decision:
     """The decision after all guards, in their order."""
@@ -144,11 +148,11 @@ def permitted(observation: Observation, decision: Decision, _: Settings) -> Deci
     return decision
 
 
-def not_refused_lately(observation: Observation, decision: Decision, settings: Settings) -> Decision:
-    refused, pause = observation.history.refused_at, settings.fleet.poll_period_s
-    if isinstance(decision, Hold) or refused is None or observation.at - refused >= pause:
+def not_refused_lately(observation: Observation, decision: Decision, _: Settings) -> Decision:
+    refused = observation.history.refused_at
+    if isinstance(decision, Hold) or refused is None or observation.at - refused >= RETRY_S:
         return decision
-    text = f"EMR refused {observation.at - refused:.0f} s ago; the next try is after {pause:g} s"
+    text = f"EMR refused {observation.at - refused:.0f} s ago; the next try is after {RETRY_S:g} s"
     return decision.withheld(Reason(Why.REFUSED, text))
 
 
