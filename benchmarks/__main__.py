@@ -52,12 +52,20 @@ def install(screen: report.Screen, repeats: int) -> bool:
     return installation.run(screen, repeats)
 
 
+def status(screen: report.Screen, repeats: int) -> bool:
+    """What the status page costs the agent, with nobody and with ten viewers."""
+    from benchmarks.status import measure
+
+    return measure.run(screen, repeats)
+
+
 BENCHMARKS: dict[str, Benchmark] = {
     "ingest": ingest,
     "peers": peers,
     "footprint": footprint,
     "harm": harm,
     "install": install,
+    "status": status,
 }
 
 

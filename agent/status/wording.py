@@ -16,6 +16,8 @@ CONTROLS = dict.fromkeys((*range(9), 11, 12, *range(14, 32), *range(127, 160)), 
 
 def clean(text: str) -> str:
     """The same without what is no text: control characters, and halves of surrogate pairs as JSON may hold them."""
+    if text.isprintable():
+        return text
     return text.translate(CONTROLS).encode("utf-8", "replace").decode("utf-8")
 
 

@@ -69,7 +69,7 @@ class Span:
 def run(screen: report.Screen, repeats: int, seconds: float = 60.0) -> bool:
     """Print the table. Whether all targets are met."""
     rest, loaded, shipped = [], [], []
-    with _on_core(OTHERS_CORE), screen.progress() as progress:
+    with on_core(OTHERS_CORE), screen.progress() as progress:
         lap = progress.add("footprint", 2 * repeats)
         for _ in range(repeats):
             lap.step(f"at rest, {seconds:.0f} s")
@@ -94,16 +94,19 @@ _READ_BACK = f"CloudWatch has {EXECUTORS:,} values of JvmHeapUsed a period, and 
 
 
 def at_rest(seconds: float) -> Span:
-    with _agent({}) as (agent, _):
+    with agent_on_cluster({}) as (agent, _):
         time.sleep(WARM_UP_S)
-        return _span(agent, seconds)
+        return span_of(agent, seconds)
 
 
 def with_executors(seconds: float) -> tuple[Span, str]:
     """And what is wrong with what CloudWatch has afterwards; empty when nothing is."""
     senders = list(executors(EXECUTORS, LINES))
     rounds = ROUNDS_BEFORE + int(seconds // PERIOD_S) + 2
-    with tempfile.TemporaryDirectory(prefix="tidemark-bench-") as name, _agent(_sizes(senders)) as (agent, points):
+    with (
+        tempfile.TemporaryDirectory(prefix="tidemark-bench-") as name,
+        agent_on_cluster(_sizes(senders)) as (agent, points),
+    ):
         reports = Path(name) / "reports"
         prepare(reports, senders)
         sender = Sender(Path(name), OTHERS_CORE)
@@ -112,7 +115,7 @@ def with_executors(seconds: float) -> tuple[Span, str]:
         thread = threading.Thread(target=_keep(failed, sender.send), args=arguments)
         thread.start()
         time.sleep(ROUNDS_BEFORE * PERIOD_S)
-        span = _span(agent, seconds)
+        span = span_of(agent, seconds)
         fault = _read_back(points)
         thread.join()
         return span, fault or "".join(repr(error) for error in failed)
@@ -133,8 +136,9 @@ def _keep(failed: list[BaseException], function: Any) -> Any:
 
 
 @contextmanager
-def _agent(applications: dict[str, int]) -> Iterator[tuple[RunningAgent, Points]]:
-    """The agent on a cluster of the sandbox; and what CloudWatch has of that cluster, by metric and statistic."""
+def agent_on_cluster(applications: dict[str, int], more: str = "") -> Iterator[tuple[RunningAgent, Points]]:
+    """The agent on a cluster of the sandbox, with `more` settings; and what CloudWatch has of that cluster, by metric
+    and statistic."""
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tidemark-bench-")))
         sandbox = stack.enter_context(SandboxServer(delays=Delays(provision_s=0.1, bootstrap_s=0.1), quotas=NO_QUOTAS))
@@ -143,7 +147,7 @@ def _agent(applications: dict[str, int]) -> Iterator[tuple[RunningAgent, Points]
         session = boto3.session.Session("sandbox", "sandbox")
         cluster_id = _launched(session.client("emr", **where))
         (port,) = free_ports(1)
-        text = settings_text(port, folder, sandbox.endpoint, cluster_id, f'[sources.yarn]\nurl = "{url}"\n')
+        text = settings_text(port, folder, sandbox.endpoint, cluster_id, f'[sources.yarn]\nurl = "{url}"\n{more}')
         agent = stack.enter_context(running(folder, text, port, AGENT_CORE))
         yield agent, partial(_points, session.client("cloudwatch", **where), cluster_id)
 
@@ -167,7 +171,7 @@ def _launched(emr: Any) -> str:
     return str(answer["JobFlowId"])
 
 
-def _span(agent: RunningAgent, seconds: float) -> Span:
+def span_of(agent: RunningAgent, seconds: float) -> Span:
     """Read once a second, over at least `seconds`."""
     began = time.monotonic()
     first = last = agent.usage()
@@ -213,7 +217,7 @@ def _points(cloudwatch: Any, cluster_id: str, metric: str, statistic: str) -> li
 
 
 @contextmanager
-def _on_core(core: int) -> Iterator[None]:
+def on_core(core: int) -> Iterator[None]:
     """This process, sandbox and all, on one core."""
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {core} & before or before)

@@ -15,6 +15,7 @@ from agent.status.state import State
 STYLE, SCRIPT = (
     resources.files(__package__).joinpath(name).read_text(encoding="utf-8") for name in ("style.css", "live.js")
 )
+STYLE_ELEMENT, SCRIPT_ELEMENT = el("style", STYLE), el("script", SCRIPT)
 SLOWEST_POLL_S, FASTEST_POLL_S = 5.0, 1.0
 ICON = (
     "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E%3Cpath d='M1 9q3.5-5 7 0t7 0'"
@@ -96,7 +97,7 @@ def _page(title: str, head: list[Content], main: Element) -> str:
             el("meta", name="color-scheme", content="light dark"),
             el("title", f"{title} · Tidemark"),
             el("link", rel="icon", href=ICON),
-            el("style", STYLE),
+            STYLE_ELEMENT,
             el("noscript", el("meta", http_equiv="refresh", content="10")),
         ),
         el(
@@ -105,7 +106,7 @@ def _page(title: str, head: list[Content], main: Element) -> str:
             away,
             main,
             el("footer", "Tidemark, read-only. ", [each for link in links for each in (link, " ")]),
-            el("script", SCRIPT),
+            SCRIPT_ELEMENT,
         ),
         lang="en",
     )
