@@ -19,8 +19,10 @@ WIRED = {
     "policy": {"turn_period_s", "memory_death_hold_s", "pause_path"},
     "idle": {"notice_topic_arn"},
     "notices": {"topic_arn", "json_topic_arn"},
+    "alarms": {"remove_at_end"},
+    "costs": set[str](),
 }
-"""Of the tables that decisions are made with: what was handed on at the start."""
+"""Of the tables that decisions are made with, or that the agent does nothing by: what was handed on at the start."""
 LIVE_FLEET = {"min_capacity_units", "max_capacity_units", "max_usd_per_hour"}
 """Of the fleet's table: what only decisions look at."""
 

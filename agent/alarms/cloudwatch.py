@@ -20,7 +20,7 @@ PAUSE_S = 0.5
 
 def beginning_with(client: Any, subject: Subject) -> list[Found]:
     """Every alarm whose name begins as those of this subject do, whoever made it. Raises Fault."""
-    return list(_described(client, AlarmNamePrefix=subject.prefix, AlarmTypes=list(TYPES)))
+    return list(described(client, AlarmNamePrefix=subject.prefix))
 
 
 def of(client: Any, subject: Subject) -> list[Found]:
@@ -56,9 +56,10 @@ def delete(client: Any, found: Sequence[Found]) -> None:
             raise fault(error, "DeleteAlarms") from error
 
 
-def _described(client: Any, **asked: Any) -> Iterator[Found]:
+def described(client: Any, **asked: Any) -> Iterator[Found]:
+    """Every alarm that DescribeAlarms has under these conditions, a page at a time. Raises Fault."""
     try:
-        for page in client.get_paginator("describe_alarms").paginate(**asked):
+        for page in client.get_paginator("describe_alarms").paginate(AlarmTypes=list(TYPES), **asked):
             for kind in ("MetricAlarms", "CompositeAlarms"):
                 yield from map(Found, page.get(kind, ()))
     except AWS_ERRORS as error:

@@ -14,7 +14,7 @@ from agent.alarms.plan import Planned, Step, plan
 from agent.alarms.removal import Removal
 from agent.domain.faults import Fault
 from agent.settings import Settings
-from tests.alarms.told import own, told
+from tests.alarms.told import PERSON, own, told
 from tests.sandbox.emr_world import boto, world
 
 NAME = "nightly"
@@ -30,9 +30,7 @@ def endpoint() -> Iterator[str]:
 def client(endpoint: str) -> Iterator[Any]:
     made = boto("cloudwatch", endpoint)
     yield made
-    # moto keeps its state by process
-    while names := [one["AlarmName"] for one in made.describe_alarms()["MetricAlarms"]]:
-        made.delete_alarms(AlarmNames=names)
+    cloudwatch.delete(made, list(cloudwatch.described(made)))
 
 
 def steps(client: Any, settings: Settings, cluster: str = "j-1") -> tuple[Planned, ...]:
@@ -50,10 +48,7 @@ def put(client: Any, settings: Settings, cluster: str = "j-1") -> tuple[list[Ste
 
 
 def names(client: Any) -> set[str]:
-    found: set[str] = set()
-    for page in client.get_paginator("describe_alarms").paginate():
-        found |= {one["AlarmName"] for one in page["MetricAlarms"]}
-    return found
+    return {one.name for one in cloudwatch.described(client)}
 
 
 def test_a_second_put_changes_nothing(client: Any) -> None:
@@ -64,6 +59,20 @@ def test_a_second_put_changes_nothing(client: Any) -> None:
     assert min(slept) >= 1 / 3, "three a second are the account's"
     second, slept = put(client, settings)
     assert (set(second), slept) == ({Step.NONE}, [])
+
+
+def test_a_composite_is_put_last_compared_and_deleted_first(client: Any) -> None:
+    settings = told(NAME, person_topic_arns=[PERSON])
+    put(client, settings)
+    assert {one.step for one in steps(client, settings)} == {Step.NONE}
+    more = told(NAME, person_topic_arns=[PERSON], own=[own(person=True)])
+    changed = {one.name: one.differs for one in steps(client, more) if one.step is Step.CHANGE}
+    assert changed == {"Tidemark nightly needs-a-person": ("AlarmRule",)}
+    put(client, more)
+    found = cloudwatch.of(client, Subject(CLUSTER_NAME, NAME))
+    assert [one.name for one in found if one.composite] == ["Tidemark nightly needs-a-person"]
+    cloudwatch.delete(client, found)
+    assert names(client) == {"Tidemark j-1 heartbeat-missing"}
 
 
 def test_another_bound_changes_that_alarm_alone(client: Any) -> None:
