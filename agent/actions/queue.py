@@ -41,8 +41,8 @@ class AlarmQueue:
         self._gate = gate
         self._inbox = inbox
         self._telemetry = telemetry
-        self._held: dict[str, str] = {}
-        """By id of a request that waits: the last receipt handle of its message."""
+        self._held: dict[str, tuple[str, str]] = {}
+        """By id of a request that waits: its message, and the last receipt handle of that."""
         self._pause_s = 0.0
         self._said = ""
 
@@ -77,18 +77,21 @@ class AlarmQueue:
         self._said, self._pause_s = "", 0.0
 
     def _judge(self, message: dict[str, Any]) -> None:
-        handle = str(message.get("ReceiptHandle", ""))
+        name, handle = str(message.get("MessageId", "")), str(message.get("ReceiptHandle", ""))
         try:
-            id = self._requested(str(message.get("Body", "")), str(message.get("MessageId", "")))
+            id = self._requested(str(message.get("Body", "")), name)
         except Exception:
             # whatever a message does to us it must not do again, and keeps none of the others
             self._telemetry.count("LoopErrors")
-            log.event(logging.ERROR, "actions.message_failed", exc_info=True, message=message.get("MessageId"))
+            log.event(logging.ERROR, "actions.message_failed", exc_info=True, message=name)
             id = None
         if id is None:
             self._delete(handle)
         elif id and len(self._held) < MAX_HELD:
-            self._held[id] = handle
+            held, self._held[id] = self._held.get(id), (name, handle)
+            if held is not None and held[0] != name:
+                # SNS has brought the same twice: one of them is enough
+                self._delete(held[1])
 
     def _requested(self, body: str, name: str) -> str | None:
         """The id of the request that the message stands for; None when it is over; empty to look at it again later."""
@@ -104,7 +107,7 @@ class AlarmQueue:
     def _delete_settled(self, beat: Beat) -> None:
         for id in [id for id in self._held if not self._inbox.waits(id)]:
             beat()
-            self._delete(self._held[id])
+            self._delete(self._held[id][1])
             del self._held[id]
 
     def _delete(self, handle: str) -> None:
