@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,6 +19,9 @@ from moto.core.utils import get_service_model
 from werkzeug.datastructures import EnvironHeaders, MultiDict
 
 from agent.sandbox.emr.service_model import faults
+
+# the errors that every service has (Throttling, AccessDenied) are in no service's model: moto says so on stderr
+warnings.filterwarnings("ignore", message="Exception.* does not match an error shape", module=r"moto\.core\.serialize")
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from agent.sandbox.cloudwatch.data_operations import MAX_DATA, MAX_VALUES
+from agent.sandbox.emr import QUOTAS
 from tests.sandbox.cloudwatch_world import NAMESPACE, CloudWatchWorld, cloudwatch_world
 from tests.sandbox.emr_world import REGION, SESSION
 
@@ -215,3 +216,26 @@ def test_old_clients_that_speak_the_query_protocol_are_understood(world: CloudWa
     described = ask("Action=DescribeAlarms&Version=2010-08-01")
     assert f"<AlarmName>{name}</AlarmName>" in described
     assert "<StateValue>INSUFFICIENT_DATA</StateValue>" in described
+
+
+def test_what_a_test_injects_is_answered(world: CloudWatchWorld) -> None:
+    world.server.cloudwatch.fail_next("PutMetricData", 1, "Throttling")
+    world.server.cloudwatch.deny(["DescribeAlarms"])
+    for _ in range(2):
+        with pytest.raises(world.cloudwatch.exceptions.ClientError, match="perform: cloudwatch:DescribeAlarms"):
+            world.cloudwatch.describe_alarms()
+    with pytest.raises(world.cloudwatch.exceptions.ClientError, match="Throttling"):
+        put(world, {"MetricName": "a", "Value": 1.0})
+    put(world, {"MetricName": "a", "Value": 1.0})
+    world.server.cloudwatch.deny([])
+    assert world.cloudwatch.describe_alarms()["MetricAlarms"] == []
+
+
+def test_alarms_cannot_be_put_as_fast_as_one_likes() -> None:
+    with cloudwatch_world(quotas=QUOTAS) as world:
+        for _ in range(3):
+            world.alarm()
+        with pytest.raises(world.cloudwatch.exceptions.ClientError, match="Throttling"):
+            world.alarm()
+        world.pass_time(1)
+        world.alarm()

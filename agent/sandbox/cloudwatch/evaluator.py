@@ -68,12 +68,9 @@ def _reason(alarm: MetricAlarm, state: State, series: Series, there: Sequence[fl
     filled = alarm.periods - len(there)
     if state is State.INSUFFICIENT_DATA or (not there and alarm.missing in (MissingData.MISSING, MissingData.IGNORE)):
         return f"Insufficient Data: {_many(filled, 'datapoint')} {_were(filled)} unknown."
+    treated = _treated(alarm, filled)
     if not there:
-        treated = "Breaching" if alarm.missing is MissingData.BREACHING else "NonBreaching"
-        return (
-            f"Threshold Crossed: no datapoints were received for {_many(alarm.periods, 'period')} and "
-            f"{_many(filled, 'missing datapoint')} {_were(filled)} treated as [{treated}]."
-        )
+        return f"Threshold Crossed: no datapoints were received for {_many(alarm.periods, 'period')}{treated}."
     alarming = state is State.ALARM
     shown = [begin for begin in there if alarm.breaching(series[begin]) == alarming]
     wording = COMPARISONS[alarm.comparison][1]
@@ -82,9 +79,16 @@ def _reason(alarm: MetricAlarm, state: State, series: Series, there: Sequence[fl
     change = "OK -> ALARM" if alarming else "ALARM -> OK"
     return (
         f"Threshold Crossed: {len(shown)} out of the last {_many(len(there), 'datapoint')} [{listed}] "
-        f"{_were(len(shown))} {'' if alarming else 'not '}{wording} the threshold ({alarm.threshold}) "
+        f"{_were(len(shown))} {'' if alarming else 'not '}{wording} the threshold ({alarm.threshold}){treated} "
         f"(minimum {_many(needed, 'datapoint')} for {change} transition)."
     )
+
+
+def _treated(alarm: MetricAlarm, filled: int) -> str:
+    words = {MissingData.BREACHING: "Breaching", MissingData.NOT_BREACHING: "NonBreaching"}
+    if filled <= 0 or alarm.missing not in words:
+        return ""
+    return f" and {_many(filled, 'missing datapoint')} {_were(filled)} treated as [{words[alarm.missing]}]"
 
 
 def _data(alarm: MetricAlarm, series: Series, there: Sequence[float], at: float) -> str:

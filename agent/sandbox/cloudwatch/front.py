@@ -6,7 +6,7 @@ import json
 import logging
 import re
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from io import BytesIO
 from typing import Any
 from urllib.parse import parse_qs
@@ -18,7 +18,9 @@ from agent.domain.ports import Clock
 from agent.sandbox.cloudwatch import alarm_operations, dashboard_operations, data_operations, messages
 from agent.sandbox.cloudwatch.alarms import Transition
 from agent.sandbox.cloudwatch.model import Dashboard, Model, Operation, new_model
+from agent.sandbox.cloudwatch.quotas import CLOUDWATCH_QUOTAS
 from agent.sandbox.cloudwatch.received import Hour, as_json
+from agent.sandbox.emr.throttle import Quota, Throttle
 from agent.sandbox.protocol import Codec, Environ, Question, StartResponse, Wsgi, body_of
 
 RECEIVED_PATH = "/_sandbox/cloudwatch/received"
@@ -41,7 +43,15 @@ class CloudWatchFront:
     """Answers what is for CloudWatch; the rest goes on to `behind`. Safe to use from every thread."""
 
     def __init__(
-        self, region: str, account: str, clock: Clock, publish: Publish, behind: Wsgi, *, speed: float = 1.0
+        self,
+        region: str,
+        account: str,
+        clock: Clock,
+        publish: Publish,
+        behind: Wsgi,
+        *,
+        speed: float = 1.0,
+        quotas: Mapping[str, Quota] = CLOUDWATCH_QUOTAS,
     ) -> None:
         """`region` is the one of the requests and questions that do not say one; `speed` makes the periods of
         alarms that many times shorter."""
@@ -54,7 +64,20 @@ class CloudWatchFront:
         self._codec = Codec("cloudwatch", CloudWatchException)
         self._models: dict[str, Model] = {}
         self._dashboards: dict[str, Dashboard] = {}
+        self._throttle = Throttle(quotas)
+        self._denied: frozenset[str] = frozenset()
+        self._failures: list[tuple[str, str]] = []
         self._lock = threading.RLock()
+
+    def deny(self, operations: Collection[str]) -> None:
+        """From now on the caller has no right to exactly these operations; to none of them with an empty collection."""
+        with self._lock:
+            self._denied = frozenset(operations)
+
+    def fail_next(self, operation: str, times: int = 1, code: str = "InternalServiceError") -> None:
+        """Answer the next calls of the operation with this error, without doing what was asked."""
+        with self._lock:
+            self._failures.extend([(operation, code)] * times)
 
     def tick(self) -> None:
         """Evaluate the alarms up to now and run the actions of those that have changed."""
@@ -104,13 +127,28 @@ class CloudWatchFront:
     def _perform(self, region: str, question: Question) -> Mapping[str, Any]:
         with self._lock:
             model = self._model(region)
-            model.received.request(question.operation, self._clock())
+            now = self._clock()
+            model.received.request(question.operation, now)
+            self._admit(question.operation, now)
             if question.faults:
                 listed = "; ".join(question.faults)
                 raise ServiceException("ValidationError", f"{len(question.faults)} validation error(s): {listed}")
             answer = OPERATIONS[question.operation](model, question.params)
         self._act(model)
         return answer or {}
+
+    def _admit(self, operation: str, now: float) -> None:
+        if not self._throttle.admit(operation, now):
+            raise ServiceException("Throttling", "Rate exceeded")
+        if operation in self._denied:
+            action = f"cloudwatch:{operation}"
+            who = f"arn:aws:sts::{self._account}:assumed-role/EMR_EC2_DefaultRole/i-0123456789abcdef0"
+            text = f"User: {who} is not authorized to perform: {action} because no identity-based policy allows it"
+            raise ServiceException("AccessDenied", text)
+        for failure in self._failures:
+            if failure[0] == operation:
+                self._failures.remove(failure)
+                raise ServiceException(failure[1], "injected")
 
     def _act(self, model: Model) -> None:
         """Outside the lock: a topic's subscriber may ask CloudWatch something."""

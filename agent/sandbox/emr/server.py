@@ -17,6 +17,7 @@ from werkzeug.serving import make_server
 
 from agent.domain.ports import Clock
 from agent.sandbox.cloudwatch.front import CloudWatchFront
+from agent.sandbox.cloudwatch.quotas import CLOUDWATCH_QUOTAS
 from agent.sandbox.emr.api import Call, EmrApi
 from agent.sandbox.emr.clockwork import Clockwork
 from agent.sandbox.emr.delays import Delays
@@ -72,9 +73,9 @@ class SandboxServer:
         """`host` makes the instances real (None: they only take time). `tick_s=None`: no clock thread, the owner
         calls `tick`, which is how a test steps the time. `folder` gets `steps/<step id>/{stdout,stderr}`;
         `step_env` is the environment of steps (None: that of this process). `on_call` hears of every EMR request,
-        in the thread that answers it. `price_seed` makes the prices of EC2. `alarm_speed` makes the
-        periods of CloudWatch's alarms that many times shorter. `sns_trust` is a PEM file of the authorities by
-        which SNS trusts HTTPS endpoints (None: the usual ones).
+        in the thread that answers it. `price_seed` makes the prices of EC2. Without `quotas` CloudWatch has none
+        either. `alarm_speed` makes the periods of its alarms that many times shorter. `sns_trust` is a PEM file of
+        the authorities by which SNS trusts HTTPS endpoints (None: the usual ones).
         """
         self.region = region
         self.delays = delays
@@ -87,7 +88,9 @@ class SandboxServer:
         self._clockwork = Clockwork(self.emr, self.nodes, self._processes, clock)
         moto = DomainDispatcherApplication(create_backend_app)
         self.sns = SnsFront(ACCOUNT, clock, lambda: self.endpoint, moto, sns_trust)
-        self.cloudwatch = CloudWatchFront(region, ACCOUNT, clock, publish, self.sns, speed=alarm_speed)
+        self.cloudwatch = CloudWatchFront(
+            region, ACCOUNT, clock, publish, self.sns, speed=alarm_speed, quotas=CLOUDWATCH_QUOTAS if quotas else {}
+        )
         self.market = MarketFront(SpotMarket(region, price_seed), clock, self.cloudwatch, page_size)
         self._clock = clock
         self._tick_s = tick_s
