@@ -48,7 +48,7 @@ def ask(settings: Settings, cluster_id: str, clients: Clients, at: float) -> Ask
         types = _or_none(lambda: task_types.read(clients.emr, cluster_id, settings.fleet), told) or types
     if not types.weights:
         told.append("no instance types: the cluster has none for tasks, and fleet.instance_types names none")
-        return Asked(UnitPrices(at=at, spot=None, on_demand=None), fleet, tuple(told))
+        return Asked(UnitPrices(at=at, spot=None, on_demand=None), fleet, tuple(dict.fromkeys(told)))
     spot = _or_none(lambda: spot_prices(clients.ec2, types.weights, at, hours=1), told)
     listed = _or_none(lambda: _listed(settings, types.weights, clients), told)
     listed = settings.prices.on_demand_usd_per_hour if listed is None else listed

@@ -29,7 +29,9 @@ class CostsSettings(Model):
         description="USD a metric and month, by the hour in which it got data. The account's other metrics are not "
         "known: they may have filled the dearer tiers.",
     )
-    usd_per_1000_requests: Usd = Field(0.01, description="PutMetricData and other requests to CloudWatch.")
+    usd_per_1000_requests: Usd = Field(
+        0.01, description="PutMetricData by requests, GetMetricData by metrics that are asked for."
+    )
     alarm_usd: Usd = Field(0.10, description="A month for each metric of a standard alarm.")
     high_resolution_alarm_usd: Usd = Field(0.30, description="The same for an alarm of a period below a minute.")
     composite_alarm_usd: Usd = Field(0.50, description="A month for a composite alarm.")

@@ -92,6 +92,10 @@ def _requests(settings: Settings, workload: Workload) -> Iterator[Line]:
     if an_hour := requests_an_hour(settings, workload):
         usd = max(0.0, an_hour * hours - free) / 1000 * prices.usd_per_1000_requests
         yield Line("PutMetricData", an_hour, an_hour * hours, "requests", usd)
+    if streams := len(settings.sources.kinesis):
+        asked = streams * 3_600 / settings.sources.kinesis_period_s
+        usd = asked * hours / 1000 * prices.usd_per_1000_requests
+        yield Line(f"GetMetricData of {counted(streams, 'stream')}", asked, asked * hours, "metrics asked for", usd)
     if settings.actions.queue_url is not None:
         polls = 3_600 / LONG_POLL_S
         usd = max(0.0, polls * hours - free) / 1e6 * prices.sqs_usd_per_million

@@ -42,7 +42,10 @@ def watching(bill: Bill, workload: Workload, prices: CostsSettings) -> Table:
 
 def task_capacity(sizes: Sequence[Capacity], prices: UnitPrices) -> Table:
     unit = f"on demand {_usd(prices.on_demand)}, spot {_usd(prices.spot)}"
-    made = _table("Task capacity", f"USD an hour for one capacity unit, with EMR's fee: {unit}.")
+    caption = f"USD an hour for one capacity unit, with EMR's fee: {unit}."
+    if any(each.usd_per_hour is None for each in sizes):
+        caption += " What is unknown: --ask asks AWS; or --target and --unit-usd-per-hour."
+    made = _table("Task capacity", caption)
     for name in ("units on demand", "units spot", "USD an hour", "USD a day"):
         made.add_column(name, justify="right", no_wrap=True)
     for each in sizes:

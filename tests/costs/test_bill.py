@@ -16,7 +16,7 @@ from agent.domain.fleets import Collection, Fleet
 from agent.domain.prices import UnitPrices
 from agent.settings import Settings
 from agent.settings_costs import CostsSettings
-from tests.alarms.told import PERSON, own
+from tests.alarms.told import PERSON, TOPIC, own
 
 TIERS = CostsSettings().metric_tiers
 
@@ -137,6 +137,19 @@ def test_the_free_tier_is_taken_off_where_the_settings_say_so() -> None:
     assert usd(told(), Workload(), "metrics") - usd(free, Workload(), "metrics") == pytest.approx(3.0)
     assert usd(free, Workload(dashboards=3), "dashboard") == 0
     assert usd(told(), Workload(dashboards=3), "dashboard") == 9
+
+
+def test_what_is_asked_of_aws_all_day_costs_too() -> None:
+    queue = "https://sqs.eu-west-1.amazonaws.com/123456789012/alarms"
+    settings = told(
+        actions={"queue_url": queue, "topic_arn": TOPIC},
+        sources={"kinesis": [{"stream": "clicks"}, {"stream": "views"}], "kinesis_period_s": 60},
+    )
+    assert usd(settings, Workload(), "GetMetricData of 2 streams") == pytest.approx(2 * 0.438)
+    assert usd(settings, Workload(), "ReceiveMessage") == pytest.approx(0.05256)
+    assert (
+        usd(told(costs={"free_tier": True}, actions={"queue_url": queue, "topic_arn": TOPIC}), Workload(), "Rec") == 0
+    )
 
 
 def test_tiers_that_make_no_sense_are_refused() -> None:
