@@ -57,6 +57,7 @@ from agent.sources.node import NodeReader
 from agent.sources.pause import PauseFile
 from agent.sources.rest_poller import Poll, RestPoller
 from agent.status.board import Board
+from agent.status.keeping import usd_per_hour
 from agent.status.making import Held, Self
 from agent.status.page import SECURITY_POLICY
 from agent.status.server import StatusServer
@@ -106,6 +107,7 @@ class App:
         self._periods = Periods(self._table, settings.cluster, self._cluster_id, self._clock())
         self._node = NodeReader(lambda: (os.getpid(), os.getppid()), self._clock)
         self._sensed: Sensed | None = None
+        self._usd_per_hour: float | None = None
         self._manager = pollers.of_manager(settings.sources, self._poller)
         self._prices = self._build_prices(self._clients.region or "")
         self._outbox = Outbox(self._senders(), self._telemetry)
@@ -196,7 +198,9 @@ class App:
 
     def _ship(self) -> None:
         agent = self._controller
-        datums = self._periods.close(self._clock(), agent.fleet, agent.idle, agent.shadow_targets)
+        datums = self._periods.close(
+            self._clock(), agent.fleet, agent.idle, agent.shadow_targets, usd_per_hour=self._usd_per_hour
+        )
         for built in self._sinks.values():
             built.sink.ship(datums)
 
@@ -212,6 +216,7 @@ class App:
             self._controller.adopt(settings, self._probes(), self._clock())
         turn = self._controller.turn(self._clock())
         self._desk.look(turn)
+        self._usd_per_hour = usd_per_hour(turn.observation, self._settings)
         self._tell(turn)
         self._show(turn)
 
@@ -242,7 +247,9 @@ class App:
         )
 
     def _look(self, at: float) -> tuple[dict[str, Signal], ClusterReading | None]:
-        self._sensed = self._periods.sense(at, self._controller.fleet, self._controller.idle)
+        self._sensed = self._periods.sense(
+            at, self._controller.fleet, self._controller.idle, usd_per_hour=self._usd_per_hour
+        )
         return dict(self._sensed.signals), self._sensed.reading
 
     def _last_reading(self) -> ClusterReading | None:

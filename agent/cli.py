@@ -7,6 +7,7 @@ import click
 from agent.verbs import (
     alarms,
     cost,
+    dashboard,
     demo,
     doctor,
     pausing,
@@ -31,6 +32,7 @@ VERBS = (
     replay.replay,
     demo.demo,
     alarms.alarms,
+    dashboard.dashboard,
     status.status,
     doctor.doctor,
     quote.quote,

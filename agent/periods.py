@@ -53,9 +53,16 @@ class Periods:
         self._places = Places()
 
     def close(
-        self, at: float, fleet: Fleet | None, idle: bool | None, shadows: Mapping[str, int] = NO_SHADOWS
+        self,
+        at: float,
+        fleet: Fleet | None,
+        idle: bool | None,
+        shadows: Mapping[str, int] = NO_SHADOWS,
+        *,
+        usd_per_hour: float | None = None,
     ) -> tuple[Datum, ...]:
-        """The datums of the period that ends now; `shadows` are the targets of the shadow policies.
+        """The datums of the period that ends now; `shadows` are the targets of the shadow policies, `usd_per_hour` what
+        the fleet costs.
 
         Beside a ResourceManager that does not lead, only this agent's own. Its deltas go on meanwhile, so that the
         first period after a failover has only what grew in it.
@@ -64,7 +71,7 @@ class Periods:
         before = self._closed[-1] if self._closed else None
         start = before.at if before is not None else self._began
         acts = now.cluster is None or now.cluster.leader
-        rolled = roll_up(now, before, fleet=fleet, idle=idle if acts else None)
+        rolled = roll_up(now, before, fleet=fleet, idle=idle if acts else None, usd_per_hour=usd_per_hour)
         by_app, self._places = roll_up_applications(now, before, self._places, self._settings.app_dimensions)
         self._closed.append(now)
         if not acts:
@@ -76,11 +83,11 @@ class Periods:
             *shadow_datums(shadows, at=start, cluster_id=self._cluster_id),
         )
 
-    def sense(self, at: float, fleet: Fleet | None, idle: bool | None) -> Sensed:
+    def sense(self, at: float, fleet: Fleet | None, idle: bool | None, *, usd_per_hour: float | None = None) -> Sensed:
         """The signals at this instant, each with the time of its source."""
         now = self._table.snapshot(at)
         before = self._closed[0] if len(self._closed) == 2 else None
-        rolled = roll_up(now, before, fleet=fleet, idle=idle)
+        rolled = roll_up(now, before, fleet=fleet, idle=idle, usd_per_hour=usd_per_hour)
         cluster = with_wants(now.cluster, now.instances)
         reading = None if cluster is None else replace(cluster, unheard=unheard(now))
         return Sensed(signals(rolled, now, fleet=fleet), reading, now, rolled)

@@ -87,6 +87,13 @@ _CLUSTER = (
         Aggregation.LAST,
         "Capacity units that are asked for and not there.",
     ),
+    Metric(
+        "TaskFleetUsdPerHour",
+        Unit.NONE,
+        Over.FLEET,
+        Aggregation.LAST,
+        "USD an hour for the units that are there, EMR's fee included; only while prices are asked for.",
+    ),
 )
 
 _AGENT = (

@@ -35,7 +35,7 @@ def cluster_figures(now: Snapshot) -> Figures:
     }
 
 
-def fleet_figures(fleet: Fleet | None, reading: ClusterReading | None) -> Figures:
+def fleet_figures(fleet: Fleet | None, reading: ClusterReading | None, usd_per_hour: float | None = None) -> Figures:
     masters = masters_on_task_nodes(reading, fleet)
     if fleet is None:
         return {}
@@ -44,6 +44,7 @@ def fleet_figures(fleet: Fleet | None, reading: ClusterReading | None) -> Figure
         "TaskFleetTarget": [float(fleet.target)],
         "TaskFleetProvisioned": [float(fleet.provisioned)],
         "TaskFleetShortfall": [float(fleet.shortfall)],
+        "TaskFleetUsdPerHour": [usd_per_hour],
     }
 
 

@@ -50,13 +50,23 @@ NANOSECONDS = 1e-9
 MILLISECONDS = 1e-3
 
 
-def roll_up(now: Snapshot, before: Snapshot | None, *, fleet: Fleet | None, idle: bool | None) -> RollUp:
-    """The period between two snapshots; without the one before there are no deltas and no shares of time."""
+def roll_up(
+    now: Snapshot,
+    before: Snapshot | None,
+    *,
+    fleet: Fleet | None,
+    idle: bool | None,
+    usd_per_hour: float | None = None,
+) -> RollUp:
+    """The period between two snapshots; without the one before there are no deltas and no shares of time.
+
+    `usd_per_hour` is what the fleet costs, where that is known.
+    """
     figures: dict[str, Iterable[float | None]] = {
         **application_figures(now, before),
         **_daemon_figures(now),
         **cluster_figures(now),
-        **fleet_figures(fleet, now.cluster),
+        **fleet_figures(fleet, now.cluster, usd_per_hour),
         **node_figures(now),
         **agent_figures(now, before, idle),
     }

@@ -72,10 +72,13 @@ BY_OPERATOR: Mapping[str, str] = MappingProxyType(
         "DescribeAlarms": "TidemarkObserveAlarms",
         "GetMetricData": "TidemarkReadMetrics",
         "ListMetrics": "TidemarkReadMetrics",
+        "PutDashboard": "TidemarkChangeDashboards",
+        "GetDashboard": "TidemarkChangeDashboards",
+        "DeleteDashboards": "TidemarkChangeDashboards",
     }
 )
-"""By operation of CloudWatch: the statement of `bootstrap/operator-policy.json` for whoever runs `tidemark alarms`, or
-`tidemark status` from elsewhere than the primary.
+"""By operation of CloudWatch: the statement of `bootstrap/operator-policy.json` for whoever runs `tidemark alarms`,
+`tidemark dashboard`, or `tidemark status` from elsewhere than the primary.
 Composite alarms can be told, put and deleted only by who may do so with all alarms (CloudWatch API reference)."""
 IMPLIED = frozenset({"TagResource"})
 """Asked for by another operation, here PutMetricAlarm with tags."""

@@ -450,7 +450,7 @@ def test_everything_at_once_is_the_whole_catalogue_in_its_order() -> None:
             remaining=RemainingWork(at=1.0, by_app={}),
         )  # fmt: skip
 
-    found = roll_up(full(110), full(100), fleet=replace(fleet(), nodes=()), idle=True)
+    found = roll_up(full(110), full(100), fleet=replace(fleet(), nodes=()), idle=True, usd_per_hour=1.0)
     assert list(found) == [metric.name for metric in METRICS]
 
 

@@ -21,7 +21,7 @@ FLEET = Fleet(
 
 
 def sensed(now: Snapshot, fleet: Fleet | None = None) -> dict[str, Signal]:
-    return dict(signals(roll_up(now, None, fleet=fleet, idle=True), now, fleet=fleet))
+    return dict(signals(roll_up(now, None, fleet=fleet, idle=True, usd_per_hour=1.0), now, fleet=fleet))
 
 
 def test_each_signal_is_as_old_as_its_source() -> None:
