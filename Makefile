@@ -43,6 +43,9 @@ fmt: $(READY) ## format the code and mend what lint can mend
 bench: $(READY) ## measure speed and footprint beside peers (see benchmarks/)
 	@$(BIN)/python -m benchmarks
 
+pictures: $(READY) ## take the README's pictures of the status page, from a demo (needs Chromium; 2 minutes)
+	@$(BIN)/python -m tests.status.pictures
+
 lock: $(READY) ## resolve the dependencies again and lock them
 	@for f in "pyproject.toml --extra sandbox --group dev --constraint requirements/dev.in:dev" \
 		"requirements/spark4.in:spark4" "requirements/java.in:java" "requirements/awscli.in:awscli"; do \
@@ -73,4 +76,4 @@ $(SPARK4)/ready: requirements/spark4.txt $(READY)
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes --target $(SPARK4) -r requirements/spark4.txt
 	@touch $@
 
-.PHONY: help demo demo-yarn test test-stories test-node test-spark4 check fmt bench lock clean
+.PHONY: help demo demo-yarn test test-stories test-node test-spark4 check fmt bench pictures lock clean

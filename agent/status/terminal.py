@@ -12,10 +12,11 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from agent.domain.fleets import Cluster, Fleet
+from agent.domain import fleets
 from agent.status.remote import Remote, Summed
-from agent.status.state import Age, Entry, State
+from agent.status.state import Age, Entry, Fleet, State
 from agent.status.wording import (
+    NO_FLEET,
     OUTCOMES,
     UNKNOWN,
     clean,
@@ -36,7 +37,7 @@ T = TypeVar("T")
 WIDTH = 110
 """Where the output goes to no terminal."""
 ENTRIES = 8
-BARS = " ▁▂▃▄▅▆▇█"
+BARS = "▁▂▃▄▅▆▇█"
 SPARK = 40
 
 
@@ -133,7 +134,7 @@ def _seen(state: State) -> Iterator[Fact]:
     else:
         markets = f"spot {fleet.provisioned_spot} of {fleet.target_spot}, on demand "
         markets += f"{fleet.provisioned_on_demand} of {fleet.target_on_demand}; limits "
-        markets += f"{state.limits.min_units} to {state.limits.max_units}; {fleet.in_flight or fleet.state}"
+        markets += f"{state.limits.min_units} to {state.limits.max_units}; {fleet.in_flight or _state(fleet)}"
         yield "task capacity", f"{fleet.provisioned} / {fleet.target}", markets, fleet.seen
         yield "", spark(state.series.provisioned, state.limits.max_units), "units there, the last turns", None
     if manager is None:
@@ -164,6 +165,10 @@ def _seen(state: State) -> Iterator[Fact]:
     yield "end", _end(state), "", None
 
 
+def _state(fleet: Fleet | fleets.Fleet) -> str:
+    return NO_FLEET if fleet.id is None else fleet.state
+
+
 def _share(part: float, whole: float) -> float | None:
     return 100 * part / whole if whole > 0 else None
 
@@ -178,8 +183,8 @@ def _end(state: State) -> str:
 def spark(values: Iterable[float | None], top: float) -> str:
     """The last values as one line of blocks; a gap where nothing is known."""
     last = list(values)[-SPARK:]
-    marks = (" " if value is None else BARS[round(max(0.0, min(1.0, value / top if top else 0)) * 8)] for value in last)
-    return "".join(marks).rstrip() or UNKNOWN
+    marks = (" " if value is None else BARS[round(max(0.0, min(1.0, value / top if top else 0)) * 7)] for value in last)
+    return "".join(marks).strip() or UNKNOWN
 
 
 def _probes(state: State) -> Table:
@@ -222,7 +227,7 @@ def _remote(found: Remote) -> Iterator[RenderableType]:
     yield Text("For those: tidemark status on the primary, or through a tunnel to its page.", "dim")
 
 
-def _of_emr(cluster: Cluster | None, fleet: Fleet | None, at: float) -> Iterator[Fact]:
+def _of_emr(cluster: fleets.Cluster | None, fleet: fleets.Fleet | None, at: float) -> Iterator[Fact]:
     if cluster is not None:
         seen = Age(at=cluster.at, age_s=max(0.0, at - cluster.at), stale=False)
         told = f"up {duration(at - cluster.created_at)}"
@@ -231,7 +236,7 @@ def _of_emr(cluster: Cluster | None, fleet: Fleet | None, at: float) -> Iterator
         yield "cluster", cluster.state, told, seen
     if fleet is not None:
         markets = f"spot {fleet.provisioned_spot} of {fleet.target_spot}, on demand "
-        markets += f"{fleet.provisioned_on_demand} of {fleet.target_on_demand}; {fleet.state}"
+        markets += f"{fleet.provisioned_on_demand} of {fleet.target_on_demand}; {_state(fleet)}"
         markets += f", {units(fleet.shortfall)} short" if fleet.shortfall else ""
         seen = Age(at=fleet.at, age_s=max(0.0, at - fleet.at), stale=False)
         yield "task capacity", f"{fleet.provisioned} / {fleet.target}", markets, seen
@@ -248,7 +253,7 @@ def _of_figures(found: Remote) -> Iterator[Fact]:
 def _counts(summed: Iterable[Summed]) -> Table:
     table = Table(title="In the last hour", title_justify="left", box=None, padding=(0, 2, 0, 0), show_header=False)
     for each in sorted(summed, key=lambda each: (each.name, bool(each.reason), -each.count)):
-        table.add_row(Text(each.name if not each.reason else ""), Text(each.reason, "cyan"), number(each.count))
+        table.add_row(Text(each.name, "dim" if each.reason else "bold"), Text(each.reason, "cyan"), number(each.count))
     return table
 
 

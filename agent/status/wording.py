@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from agent.status.state import Entry, Said
 
 UNKNOWN = "unknown"
+NO_FLEET = "no task fleet yet"
 GIBIBYTE = 1024**3
 
 

@@ -73,7 +73,6 @@ def _take(browser: Browser, url: str, file: Path, size: tuple[int, int], scheme:
     page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
     page.goto(url)
     page.screenshot(path=file)
-    page.screenshot(path=file.with_suffix(".full.png"), full_page=True)
     page.close()
 
 

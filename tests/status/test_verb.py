@@ -193,6 +193,6 @@ def test_the_terminal_shows_text_from_outside_as_text() -> None:
 
 
 def test_sparks() -> None:
-    assert terminal.spark([0, 5, None, 10], 10) == " ▄ █"
+    assert terminal.spark([0, 5, None, 10], 10) == "▁▅ █"
     assert terminal.spark([None, None], 10) == "unknown"
     assert len(terminal.spark(range(1, 1000), 1000)) == terminal.SPARK

@@ -10,6 +10,7 @@ from agent.status.page.elements import Content, el
 from agent.status.page.parts import ago, big, card, lasting, note, old, reason_list, rows, until
 from agent.status.state import Money, State
 from agent.status.wording import (
+    NO_FLEET,
     OUTCOMES,
     UNKNOWN,
     duration,
@@ -111,7 +112,7 @@ def capacity(state: State) -> Element:
             ("Short of", f"{units(fleet.shortfall)}" if fleet.shortfall else "nothing"),
             ("Bought on demand instead", units(state.shortage.moved_units)) if state.shortage.moved_units else None,
             *((f"Group {each.id}", f"{each.provisioned} of {each.target}, {each.state}") for each in fleet.groups),
-            ("State", f"{fleet.state}{', settled' if fleet.settled else ''}"),
+            ("State", NO_FLEET if fleet.id is None else f"{fleet.state}{', settled' if fleet.settled else ''}"),
         ),
         el("p", old(fleet.seen, state.at), class_="foot"),
     )
