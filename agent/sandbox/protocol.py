@@ -18,7 +18,7 @@ from moto.core.serialize import get_serializer_class
 from moto.core.utils import get_service_model
 from werkzeug.datastructures import EnvironHeaders, MultiDict
 
-from agent.sandbox.emr.service_model import faults
+from agent.sandbox.model_faults import faults
 
 # the errors that every service has (Throttling, AccessDenied) are in no service's model: moto says so on stderr
 warnings.filterwarnings("ignore", message="Exception.* does not match an error shape", module=r"moto\.core\.serialize")

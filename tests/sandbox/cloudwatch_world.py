@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from agent.sandbox.emr import NO_QUOTAS, SandboxServer
-from agent.sandbox.emr.service_model import faults
+from agent.sandbox.model_faults import faults
 from tests.sandbox.emr_world import REGION, ManualClock, boto
 
 NAMESPACE = "Sandbox/Alarms"

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from agent.sandbox.emr.service_model import ModelViolation, faults, service_model
+from agent.sandbox.emr.service_model import ModelViolation, service_model
+from agent.sandbox.model_faults import faults
 from tests.sandbox.emr_world import fleets, world
 
 

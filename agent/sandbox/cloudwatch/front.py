@@ -20,8 +20,8 @@ from agent.sandbox.cloudwatch.alarms import Transition
 from agent.sandbox.cloudwatch.model import Dashboard, Model, Operation, new_model
 from agent.sandbox.cloudwatch.quotas import CLOUDWATCH_QUOTAS
 from agent.sandbox.cloudwatch.received import Hour, as_json
-from agent.sandbox.emr.throttle import Quota, Throttle
 from agent.sandbox.protocol import Codec, Environ, Question, StartResponse, Wsgi, body_of
+from agent.sandbox.throttle import Quota, Throttle
 
 RECEIVED_PATH = "/_sandbox/cloudwatch/received"
 MAX_BODY = 1_048_576

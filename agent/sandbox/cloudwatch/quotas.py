@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from agent.sandbox.emr.throttle import Quota
+from agent.sandbox.throttle import Quota
 
 CLOUDWATCH_QUOTAS: Mapping[str, Quota] = {
     "DeleteAlarms": Quota(3, 3),

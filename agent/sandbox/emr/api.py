@@ -13,8 +13,9 @@ from agent.sandbox.emr.context import Context
 from agent.sandbox.emr.model import Emr
 from agent.sandbox.emr.operations import OPERATIONS
 from agent.sandbox.emr.refusals import Refusal, denied, invalid_request, throttled, validation
-from agent.sandbox.emr.service_model import GENERIC_ERRORS, faults, service_model
+from agent.sandbox.emr.service_model import GENERIC_ERRORS, service_model
 from agent.sandbox.emr.throttle import Quota, Throttle
+from agent.sandbox.model_faults import faults
 
 MAX_KEPT_CALLS = 10_000
 
