@@ -28,6 +28,7 @@ from agent.status.wording import (
     number,
     percent,
     size,
+    spent,
     units,
     usd,
 )
@@ -161,7 +162,7 @@ def _seen(state: State) -> Iterator[Fact]:
         )
     rate = "" if money.usd_per_hour is None else f"{usd(money.usd_per_hour)} an hour now"
     unknown = f"; not known for {duration(money.unknown_s)}" if money.unknown_s else ""
-    yield "money", usd(money.usd), f"{rate}{unknown}".lstrip("; "), None
+    yield "money", usd(spent(money)), f"{rate}{unknown}".lstrip("; "), None
     yield "end", _end(state), "", None
 
 

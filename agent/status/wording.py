@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from agent.status.state import Entry, Said
+from agent.status.state import Entry, Money, Said
 
 UNKNOWN = "unknown"
 NO_FLEET = "no task fleet yet"
@@ -66,6 +66,11 @@ def percent(value: float | None) -> str:
 
 def usd(value: float | None) -> str:
     return UNKNOWN if value is None else f"{value:,.2f} USD"
+
+
+def spent(money: Money) -> float | None:
+    """The sum that can be told. Nothing in the little time that was known says nothing of the rest."""
+    return None if money.unknown_s and not money.usd else money.usd
 
 
 def measured(value: float, unit: str) -> str:

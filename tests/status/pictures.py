@@ -20,7 +20,7 @@ from tests.conftest import chromium_path
 
 ROOT = Path(__file__).parents[2]
 ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+/")
-DESKTOP, PHONE = (1180, 1000), (390, 844)
+DESKTOP, PHONE = (1180, 960), (390, 844)
 PATIENCE_S = 150.0
 
 

@@ -164,6 +164,19 @@ def test_money_is_shown_where_prices_are_known() -> None:
     assert "0.50 USD an hour" in text and "0.0500 USD an hour" in text
 
 
+def test_money_that_is_known_for_a_while_only_is_not_told_as_the_whole() -> None:
+    made = state()
+    for usd, known_s, unknown_s, words in (
+        (0.0, 60.0, 0.0, "0.00 USD in 1 min"),
+        (1.5, 3600.0, 10.0, "1.50 USD in 1 h"),
+        (0.0, 60.0, 30.0, "Money, task capacity unknown"),
+    ):
+        money = replace(made.money, usd=usd, known_s=known_s, unknown_s=unknown_s)
+        text = " ".join(read(replace(made, money=money)).text.split())
+        assert words in text
+        assert ("Not known for" in text) == bool(unknown_s)
+
+
 def test_losses_are_listed_with_their_reasons() -> None:
     text = text_of(table=held(counts={"LinesRejected.too_long": 5, "LinesRejected.no_number": 7, "LoopErrors": 1}))
     assert "LinesRejected 12 no_number 7, too_long 5" in text

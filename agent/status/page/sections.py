@@ -8,7 +8,7 @@ from xml.etree.ElementTree import Element
 from agent.status.page import charts
 from agent.status.page.elements import Content, el
 from agent.status.page.parts import ago, big, card, lasting, note, old, reason_list, rows, until
-from agent.status.state import Money, State
+from agent.status.state import State
 from agent.status.wording import (
     NO_FLEET,
     OUTCOMES,
@@ -18,6 +18,7 @@ from agent.status.wording import (
     number,
     percent,
     size,
+    spent,
     units,
     usd,
 )
@@ -108,8 +109,8 @@ def capacity(state: State) -> Element:
             ("Spot", f"{fleet.provisioned_spot} of {fleet.target_spot}"),
             ("On demand", f"{fleet.provisioned_on_demand} of {fleet.target_on_demand}"),
             ("Limits", f"{limits.min_units} to {limits.max_units}"),
-            ("In flight", fleet.in_flight or "nothing"),
-            ("Short of", f"{units(fleet.shortfall)}" if fleet.shortfall else "nothing"),
+            ("In flight", fleet.in_flight) if fleet.in_flight is not None else None,
+            ("Short of", units(fleet.shortfall)) if fleet.shortfall else None,
             ("Bought on demand instead", units(state.shortage.moved_units)) if state.shortage.moved_units else None,
             *((f"Group {each.id}", f"{each.provisioned} of {each.target}, {each.state}") for each in fleet.groups),
             ("State", NO_FLEET if fleet.id is None else f"{fleet.state}{', settled' if fleet.settled else ''}"),
@@ -261,30 +262,22 @@ def _protection(state: State) -> str:
 
 def money(state: State) -> Element:
     found = state.money
-    known = found.known_s + found.unknown_s
     cap = state.limits.max_usd_per_hour
     missing = found.usd_per_hour is None and found.prices_at is None
     return card(
         "money",
         "Money, task capacity",
-        big(usd(found.usd), _part(found)),
+        big(usd(spent(found)), None if spent(found) is None else f"in {duration(found.known_s)}"),
         rows(
             ("Now", UNKNOWN if found.usd_per_hour is None else f"{usd(found.usd_per_hour)} an hour"),
             ("Cap", "none" if cap is None else f"{usd(cap)} an hour"),
             ("A unit, spot", _price(found.spot_unit_usd_per_hour)),
             ("A unit, on demand", _price(found.on_demand_unit_usd_per_hour)),
-            ("Not known for", duration(found.unknown_s)) if found.unknown_s and known else None,
+            ("Not known for", f"{duration(found.unknown_s)} more") if found.unknown_s else None,
         ),
         el("p", "Prices are asked for while fleet.max_usd_per_hour is set.", class_="foot") if missing else None,
         el("p", "units there × the dearest type, EMR's fee included", class_="foot") if not missing else None,
     )
-
-
-def _part(found: Money) -> str | None:
-    """Of the agent's life: what the sum is of."""
-    if found.usd is None:
-        return None
-    return "in the time in which it was known" if found.unknown_s else "since the agent's start"
 
 
 def _price(value: float | None) -> str:
