@@ -132,6 +132,8 @@ class History:
     """Running mean of the time that a task takes; None until one has been measured."""
     work_unknown_since: float | None = None
     """Since when nobody has known how much work is left, without a break; None while it is known."""
+    unit_memory_mb: float | None = None
+    """What a unit of the task fleet gave out when one of its nodes was last there; None until then."""
     balance: MemoryBalance | None = None
     """The window that the pending-memory formula averages over; None while the fleet moves."""
     shortage: Shortage = Shortage()

@@ -28,7 +28,8 @@ def _of_nodes(observation: Observation, settings: Settings) -> Iterator[Reason]:
     reading, fleet = observation.reading, observation.fleet
     if reading is None or fleet is None or blindness(observation, settings.policy.max_signal_age_s) is not None:
         return
-    found, room_mb = too_large(reading, fleet), node_memory_mb(reading, fleet)
+    unit_mb = observation.history.unit_memory_mb
+    found, room_mb = too_large(reading, fleet, unit_mb), node_memory_mb(reading, fleet, unit_mb)
     if found and room_mb is not None:
         app, ask = max(found, key=lambda each: each[1].memory_mb)
         apps = len({each.id for each, _ in found})

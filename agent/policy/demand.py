@@ -74,8 +74,9 @@ def decide(observation: Observation, settings: Settings) -> tuple[Decision, ...]
     blind = blindness(observation, settings.policy.max_signal_age_s)
     if blind is not None or reading is None:
         return (Hold((Reason(Why.BLIND, f"{NAME}: {blind}"),)),)
-    reading = servable(reading, fleet)
-    now = load(reading, fleet)
+    unit_mb = observation.history.unit_memory_mb
+    reading = servable(reading, fleet, unit_mb)
+    now = load(reading, fleet, unit_mb)
     if now is None:
         text = f"{NAME}: the cluster manager does not tell what runs and waits, or what an executor takes"
         return (Hold((Reason(Why.LOAD_UNKNOWN, text),)),)

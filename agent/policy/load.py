@@ -28,10 +28,22 @@ class Load:
         return self.running + self.pending
 
 
-def memory_per_unit_mb(reading: ClusterReading, fleet: Fleet) -> float | None:
+def memory_per_unit_mb(reading: ClusterReading, fleet: Fleet, known_mb: float | None = None) -> float | None:
     """What one capacity unit adds to the cluster manager's memory; None when no node tells.
 
-    From the task nodes that the cluster manager knows; without any, a node is taken to be one of the largest type.
+    From the task nodes that it knows; without any `known_mb`, what the last ones gave; else a node is taken to be like
+    the largest of the others.
+    """
+    told = task_unit_mb(reading, fleet) or known_mb
+    if told is not None:
+        return told
+    largest = max((node.memory_total_mb for node in reading.nodes or () if node.alive), default=0.0)
+    return largest / fleet.largest_unit if largest > 0 else None
+
+
+def task_unit_mb(reading: ClusterReading, fleet: Fleet) -> float | None:
+    """What a unit of the task nodes gives out that the cluster manager knows; None without any.
+
     One that is being drained has, for YARN, no more than is used of it (RMNodeImpl), and tells nothing.
     """
     nodes = (node for node in reading.nodes or () if node.alive)
@@ -41,19 +53,22 @@ def memory_per_unit_mb(reading: ClusterReading, fleet: Fleet) -> float | None:
         found = next((memory[host.lower()] for host in member.hosts if host.lower() in memory), None)
         if found is not None:
             units, total = units + member.units, total + found
-    if units:
-        return total / units
-    return max(memory.values()) / fleet.largest_unit if memory else None
+    return total / units if units else None
 
 
-def servable(reading: ClusterReading, fleet: Fleet) -> ClusterReading:
-    """The same answer with what task nodes cannot serve left out of what waits: containers larger than such a node, and
-    those asked for in a partition (YARN node label) that no task node is in.
+def servable(reading: ClusterReading, fleet: Fleet, known_mb: float | None = None) -> ClusterReading:
+    """The same answer with what task nodes cannot serve left out of what waits: containers larger than such a node,
+    where it is known (`known_mb`: what a unit gave when one was last there), and those asked for in a partition (YARN
+    node label) that no task node is in.
 
     What is pending follows. Where nodes bear labels it is the sum of what applications ask for, as far as all tell it:
     YARN's own figure is that of the default partition, before Hadoop 2.9 that of all.
     """
-    apps, places, room_mb = reading.applications or (), partitions(reading, fleet), node_memory_mb(reading, fleet)
+    apps, places, room_mb = (
+        reading.applications or (),
+        partitions(reading, fleet),
+        node_memory_mb(reading, fleet, known_mb),
+    )
     asks = [ask for app in apps for ask in app.asks or ()]
     dropped = [ask for ask in asks if not _serves(ask, places, room_mb)]
     labelled = any(node.label for node in reading.nodes or ()) and all(app.asks is not None for app in apps)
@@ -77,9 +92,11 @@ def servable(reading: ClusterReading, fleet: Fleet) -> ClusterReading:
     )
 
 
-def too_large(reading: ClusterReading, fleet: Fleet) -> tuple[tuple[Application, ContainerAsk], ...]:
+def too_large(
+    reading: ClusterReading, fleet: Fleet, known_mb: float | None = None
+) -> tuple[tuple[Application, ContainerAsk], ...]:
     """What waits for containers that no task node has room for, however empty."""
-    room_mb = node_memory_mb(reading, fleet)
+    room_mb = node_memory_mb(reading, fleet, known_mb)
     if room_mb is None:
         return ()
     asks = ((app, ask) for app in reading.applications or () for ask in app.asks or ())
@@ -93,9 +110,9 @@ def partitions(reading: ClusterReading, fleet: Fleet) -> frozenset[str]:
     return found or frozenset({""})
 
 
-def node_memory_mb(reading: ClusterReading, fleet: Fleet) -> float | None:
-    """What the largest node of the task fleet gives out; None where no node tells."""
-    per_unit = memory_per_unit_mb(reading, fleet)
+def node_memory_mb(reading: ClusterReading, fleet: Fleet, known_mb: float | None = None) -> float | None:
+    """What the largest node of the task fleet gives out; None where none is there and none has been."""
+    per_unit = task_unit_mb(reading, fleet) or known_mb
     return None if per_unit is None else per_unit * fleet.largest_unit
 
 
@@ -110,28 +127,37 @@ def memory_available_mb(reading: ClusterReading, fleet: Fleet) -> float:
     return sum(node.memory_free_mb for node in reading.nodes or () if node.label in places)
 
 
-def load(reading: ClusterReading, fleet: Fleet) -> Load | None:
+def load(reading: ClusterReading, fleet: Fleet, known_mb: float | None = None) -> Load | None:
     """None where the answer does not tell enough: no size of an executor, no nodes, nothing about what waits.
 
     What task nodes cannot serve is no part of what waits, and what is free in a partition without them is not free.
+    `known_mb` is what a unit gave when a task node was last there.
     """
-    reading = servable(reading, fleet)
-    size, room_mb = executor_size(reading), node_memory_mb(reading, fleet)
-    if size is None and room_mb is not None and not reading.containers_pending and _only_masters(reading):
-        # no executor runs and none waits: all that is free is free, whatever an executor will take
-        size = Size(room_mb)
-    if size is None or room_mb is None or reading.containers_pending is None or reading.applications is None:
+    reading = servable(reading, fleet, known_mb)
+    per_unit = memory_per_unit_mb(reading, fleet, known_mb)
+    if per_unit is None or reading.containers_pending is None or reading.applications is None:
         return None
-    slots = room_mb // size.memory_mb / fleet.largest_unit
-    if slots <= 0:
+    room_mb = per_unit * fleet.largest_unit
+    size = _size(reading, room_mb, certain=node_memory_mb(reading, fleet, known_mb) is not None)
+    if size is None:
         return None
     places = partitions(reading, fleet)
     return Load(
         running=sum(executors(application) for application in reading.applications),
         pending=reading.containers_pending,
         free=free_slots((node for node in reading.nodes or () if node.label in places), size),
-        slots_per_unit=slots,
+        # before there has been a task node it is taken to be large enough for one
+        slots_per_unit=max(1.0, room_mb // size.memory_mb) / fleet.largest_unit,
     )
+
+
+def _size(reading: ClusterReading, room_mb: float, *, certain: bool) -> Size | None:
+    """Of an executor on a task node, which gives out so much; None where nothing tells."""
+    size = executor_size(reading)
+    if size is not None and (size.memory_mb <= room_mb or not certain):
+        return size
+    # what runs is too large for a task node, or nothing does: whole nodes are free, whatever will come
+    return Size(room_mb) if not reading.containers_pending and (size or _only_masters(reading)) else None
 
 
 def executors(application: Application) -> int:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from agent.domain.observation import History, MemoryBalance, Observation
 from agent.policy.freshness import blindness, stale
-from agent.policy.load import load, memory_available_mb, memory_per_unit_mb, servable
+from agent.policy.load import load, memory_available_mb, memory_per_unit_mb, servable, task_unit_mb
 from agent.policy.settling import in_flight
 from agent.settings import Settings
 from agent.settings_policy import DemandSettings
@@ -23,6 +23,7 @@ PENDING, FREE, LASTING = "pending", "free", "lasting"
 def advance(history: History, seen: Observation, settings: Settings) -> History:
     """The history with this turn's measurements in it; `history` is already led to this turn otherwise."""
     task_s = _task_s(history, seen)
+    history = replace(history, unit_memory_mb=_unit_mb(history, seen, settings))
     known = known_work(seen, settings, task_s) is not None
     unknown_since = seen.at if history.work_unknown_since is None else history.work_unknown_since
     return replace(
@@ -47,12 +48,18 @@ def _delay(history: History, seen: Observation) -> History:
     return replace(history, provisioning_s=mean, growth_sent_at=None)
 
 
+def _unit_mb(history: History, seen: Observation, settings: Settings) -> float | None:
+    if seen.reading is None or seen.fleet is None or blindness(seen, settings.policy.max_signal_age_s) is not None:
+        return history.unit_memory_mb
+    return task_unit_mb(seen.reading, seen.fleet) or history.unit_memory_mb
+
+
 def _smoothed(history: History, seen: Observation, settings: Settings) -> dict[str, float]:
     """Exponential means, in executor slots: what waits and what is free over `mean_s`, and what waits over the time
     that a node takes to come. Begun anew after nobody has looked for a while."""
     if seen.reading is None or seen.fleet is None or blindness(seen, settings.policy.max_signal_age_s) is not None:
         return {}
-    now = load(seen.reading, seen.fleet)
+    now = load(seen.reading, seen.fleet, history.unit_memory_mb)
     if now is None:
         return {}
     mean_s = settings.policy.demand.mean_s
@@ -102,10 +109,10 @@ def _balance(history: History, seen: Observation, settings: Settings) -> MemoryB
     reading, fleet = seen.reading, seen.fleet
     if reading is None or fleet is None or reading.memory_pending_mb is None:
         return None
-    pending_mb = servable(reading, fleet).memory_pending_mb or 0.0
+    pending_mb = servable(reading, fleet, history.unit_memory_mb).memory_pending_mb or 0.0
     if blindness(seen, settings.policy.max_signal_age_s) is not None:
         return None
-    unit = memory_per_unit_mb(reading, fleet)
+    unit = memory_per_unit_mb(reading, fleet, history.unit_memory_mb)
     if unit is None or in_flight(fleet, history, seen.at, settings.fleet) is not None:
         return None
     value = (pending_mb - memory_available_mb(reading, fleet)) / unit

@@ -86,7 +86,7 @@ def still_useful(observation: Observation, fleet: Fleet, settings: Settings) -> 
     reading = observation.reading
     if reading is None or _rule_asks(observation, settings) or fleet.target <= settings.fleet.min_capacity_units:
         return fleet.shortfall
-    now = load(reading, fleet)
+    now = load(reading, fleet, observation.history.unit_memory_mb)
     if now is None:
         idle = reading.containers_pending == 0 and reading.memory_pending_mb in {0, None}
         return 0 if idle else fleet.shortfall

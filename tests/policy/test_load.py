@@ -105,6 +105,40 @@ def test_a_container_as_large_as_a_task_node_fits_on_one() -> None:
     assert load(waits(app("a", ask(8192, 2))), wide) == Load(4, 2, 0, 0.5)
 
 
+def test_before_there_is_a_task_node_nothing_is_too_large_for_one() -> None:
+    """Core nodes of 8,192 MB say nothing about the nodes to come; what the last ones gave does."""
+    core = (task(0, 8192, host="core"),)
+    told = waits(app("a", ask(20_000, 3)), nodes=core)
+    assert load(told, fleet(0)) == Load(4, 3, 0, 1.0)
+    assert load(told, fleet(0, largest_unit=4)) == Load(4, 3, 0, 0.25), "one on a node"
+    assert load(told, fleet(0), 65_536.0) == Load(4, 3, 0, 3.0)
+    assert load(told, fleet(0), 16_384.0) == Load(4, 0, 8, 16.0), "none of them fits; those that run have 1,024 MB"
+
+
+def test_what_a_unit_gave_is_remembered_when_the_last_task_node_has_gone() -> None:
+    with_node = observation(reading=waits(nodes=(task(0, 0), task(1, 0))), fleet=fleet(2), history=history())
+    past = measured.advance(history(), with_node, DEMAND)
+    assert past.unit_memory_mb == 8192
+    core = (replace(task(0, 4096, host="core"), memory_total_mb=4096.0),)
+    gone = observation(at=NOW + 10, reading=waits(app("a", LITTLE), nodes=core, at=NOW + 10), fleet=fleet(0))
+    later = measured.advance(past, gone, DEMAND)
+    assert later.unit_memory_mb == 8192
+    assert measured.advance(past, replace(gone, reading=None), DEMAND).unit_memory_mb == 8192
+    assert gone.reading is not None
+    found = load(gone.reading, fleet(0), later.unit_memory_mb)
+    assert found is not None and found.slots_per_unit == 8.0
+
+
+def test_executors_that_only_other_nodes_have_room_for_do_not_keep_task_nodes() -> None:
+    """Two of 20,000 MB on a large core node, and two small task nodes without anything."""
+    core = replace(task(0, 0, host="core"), memory_total_mb=60_000.0)
+    big = app("a", held=2, memory_used_mb=41_024.0)
+    assert load(waits(big, nodes=(core, task(0, 8192), task(1, 8192))), fleet(2)) == Load(2, 0, 2, 1.0)
+    untold = replace(big, asks=None)
+    odd = waits(untold, nodes=(core, task(0, 0)), containers_pending=2, memory_pending_mb=40_000.0)
+    assert load(odd, fleet(1)) is None, "what waits is not told one by one"
+
+
 def seen(told: ClusterReading, of: Fleet, **work: float) -> Observation:
     past = history(smoothed={"free": 100.0, "pending": 0.0})
     return observation(reading=told, fleet=of, history=past, remaining=RemainingWork(at=NOW, by_app=work))
