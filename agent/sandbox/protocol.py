@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -92,6 +93,15 @@ class Codec:
         answer = body if isinstance(body, bytes) else body.encode()
         headers = {**made["headers"], "Content-Type": CONTENT_TYPES[protocol], "Content-Length": len(answer)}
         return int(made["status_code"]), [(name, str(value)) for name, value in headers.items()], answer
+
+
+_SCOPE = re.compile(r"Credential=[^/]+/\d+/(?P<region>[^/]+)/(?P<service>[^/]+)/aws4_request")
+
+
+def scope_of(environ: Environ) -> tuple[str, str]:
+    """Region and service that the request is signed for; empty texts when it is not signed."""
+    found = _SCOPE.search(str(environ.get("HTTP_AUTHORIZATION", "")))
+    return ("", "") if found is None else (found["region"], found["service"])
 
 
 def body_of(environ: Environ) -> bytes:

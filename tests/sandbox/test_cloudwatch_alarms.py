@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -193,6 +194,7 @@ def test_a_heartbeat_that_stops_is_an_alarm_and_says_so(world: CloudWatchWorld) 
         ("Minimum", [1, 11], "OK"),
         ("Sum", [5, 6], "ALARM"),
         ("SampleCount", [1] * 11, "ALARM"),
+        ("SampleCount", [1] * 10, "OK"),
         ("Average", [1, 21], "ALARM"),
     ],
 )
@@ -299,6 +301,20 @@ def test_a_faster_sandbox_has_shorter_minutes() -> None:
         assert world.state(name) == "INSUFFICIENT_DATA"
         world.pass_time(0.1)
         assert world.state(name) == "ALARM"
+
+
+def test_on_the_real_clock_the_sandboxs_own_thread_evaluates() -> None:
+    with cloudwatch_world(clock=time.time, tick_s=0.02, alarm_speed=300.0) as world:
+        topic, queue = world.topic_with_queue()
+        name = world.alarm(AlarmActions=[topic], TreatMissingData="ignore")
+        until = time.monotonic() + 60
+        while world.state(name) != "ALARM":
+            assert time.monotonic() < until, "it was not evaluated in time"
+            world.cloudwatch.put_metric_data(Namespace=NAMESPACE, MetricData=[{"MetricName": "Load", "Value": 11}])
+            time.sleep(0.05)
+        while not (found := world.messages(queue)):
+            assert time.monotonic() < until, "nothing was published in time"
+        assert json.loads(found[0]["Message"])["NewStateValue"] == "ALARM"
 
 
 # composite alarms
@@ -470,7 +486,7 @@ REFUSED: Mapping[str, Mapping[str, Any]] = {
     "anomaly detection": {"ComparisonOperator": "GreaterThanUpperThreshold"},
     "a statistic and no metric": {"Statistic": "Sum", "Metrics": []},
     "no percentile": {"ExtendedStatistic": "p101"},
-    "few samples of no percentile": {"EvaluateLowSampleCountPercentile": "ignore"},
+    "no such option for few samples": {"EvaluateLowSampleCountPercentile": "skip"},
     "an action that is no ARN": {"AlarmActions": ["my-topic"]},
     "an action elsewhere": {"AlarmActions": ["arn:aws:sns:us-east-1:123456789012:t"]},
     "six actions": {"AlarmActions": [f"arn:aws:sns:{REGION}:123456789012:t{n}" for n in range(6)]},

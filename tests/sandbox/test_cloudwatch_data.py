@@ -15,6 +15,7 @@ from agent.sandbox.emr import QUOTAS
 from tests.sandbox.cloudwatch_world import NAMESPACE, CloudWatchWorld, cloudwatch_world
 from tests.sandbox.emr_world import REGION, SESSION
 
+pytestmark = pytest.mark.filterwarnings("ignore:Exception.* does not match an error shape")
 D = [{"Name": "d", "Value": "v"}]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -250,5 +250,3 @@ OPERATIONS: Mapping[str, Operation] = {
     "TagResource": tag,
     "UntagResource": untag,
 }
-
-__all__: Sequence[str] = ["OPERATIONS", "described", "moment"]

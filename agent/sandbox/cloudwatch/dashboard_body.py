@@ -217,7 +217,7 @@ class AlarmWidget(_Placed):
 class OtherWidget(_Placed):
     """Its properties are not looked into."""
 
-    type: Literal["explorer", "custom"]
+    type: Literal["chart", "custom", "explorer"]
     properties: dict[str, Any]
 
 
@@ -257,7 +257,7 @@ def findings(body: str) -> Sequence[Finding]:
     return []
 
 
-_TAGS = frozenset({"metric", "text", "log", "alarm", "explorer", "custom"})
+_TAGS = frozenset({"metric", "text", "log", "alarm", "chart", "custom", "explorer"})
 
 
 def _finding(error: Any) -> Finding:

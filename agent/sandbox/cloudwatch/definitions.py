@@ -81,12 +81,9 @@ def metric_alarm_of(request: Mapping[str, Any], region: str) -> MetricAlarm:
     if to_alarm > periods:
         raise invalid("DatapointsToAlarm must be less than or equal to EvaluationPeriods.")
     comparison, threshold = _comparison(request)
-    made = MetricAlarm(
+    return MetricAlarm(
         plan, watched, period, periods, to_alarm, comparison, threshold, _missing(request), _few_ignored(request)
     )
-    if "EvaluateLowSampleCountPercentile" in request and percentile_of(made.statistic or "") is None:
-        raise invalid("EvaluateLowSampleCountPercentile is only for alarms on percentiles.")
-    return made
 
 
 def check_actions(request: Mapping[str, Any], region: str) -> None:

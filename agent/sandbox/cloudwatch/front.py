@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 import threading
 from collections.abc import Callable, Collection, Iterable, Mapping
 from io import BytesIO
@@ -20,7 +19,7 @@ from agent.sandbox.cloudwatch.alarms import Transition
 from agent.sandbox.cloudwatch.model import Dashboard, Model, Operation, new_model
 from agent.sandbox.cloudwatch.quotas import CLOUDWATCH_QUOTAS
 from agent.sandbox.cloudwatch.received import Hour, as_json
-from agent.sandbox.protocol import Codec, Environ, Question, StartResponse, Wsgi, body_of
+from agent.sandbox.protocol import Codec, Environ, Question, StartResponse, Wsgi, body_of, scope_of
 from agent.sandbox.throttle import Quota, Throttle
 
 RECEIVED_PATH = "/_sandbox/cloudwatch/received"
@@ -35,7 +34,6 @@ OPERATIONS: Mapping[str, Operation] = {
 Publish = Callable[[str, str, str], None]
 """Topic ARN, subject and message. Raises ServiceException when SNS refuses."""
 
-_SCOPE = re.compile(r"Credential=[^/]+/\d+/(?P<region>[^/]+)/(?P<service>[^/]+)/aws4_request")
 log = logging.getLogger(__name__)
 
 
@@ -96,8 +94,8 @@ class CloudWatchFront:
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         if environ.get("PATH_INFO") == RECEIVED_PATH:
             return self._answer_received(environ, start_response)
-        scope = _SCOPE.search(str(environ.get("HTTP_AUTHORIZATION", "")))
-        if scope is None or scope["service"] != "monitoring":
+        region, service = scope_of(environ)
+        if service != "monitoring":
             return self._behind(environ, start_response)
         body = body_of(environ)
         operation = self._codec.operation(environ, body)
@@ -109,7 +107,7 @@ class CloudWatchFront:
         if len(body) > MAX_BODY:
             start_response("413 Content Too Large", [("Content-Type", "application/x-amz-json-1.0")])
             return [json.dumps({"__type": "RequestEntityTooLarge", "message": f"over {MAX_BODY} bytes"}).encode()]
-        status, headers, answer = self._answer(scope["region"], environ, body)
+        status, headers, answer = self._answer(region, environ, body)
         start_response(f"{status} Answered", headers)
         return [answer]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from io import BytesIO
 from pathlib import Path
@@ -13,14 +12,13 @@ from moto.sns.exceptions import SNSException
 from moto.sns.models import SNSBackend, sns_backends
 
 from agent.domain.ports import Clock
-from agent.sandbox.protocol import Codec, Environ, Question, StartResponse, Wsgi, body_of
+from agent.sandbox.protocol import Codec, Environ, Question, StartResponse, Wsgi, body_of, scope_of
 from agent.sandbox.sns.delivery import Poster
 from agent.sandbox.sns.envelopes import Stationery
 from agent.sandbox.sns.signing import Signer
 from agent.sandbox.sns.subscriptions import SandboxSubscription
 
 PAGE = 100
-_SCOPE = re.compile(r"Credential=[^/]+/\d+/(?P<region>[^/]+)/(?P<service>[^/]+)/aws4_request")
 _LINKS = ("ConfirmSubscription", "Unsubscribe")
 """Asked for without credentials, by the links in an envelope."""
 
@@ -54,18 +52,18 @@ class SnsFront:
         self._poster.close()
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        scope = _SCOPE.search(str(environ.get("HTTP_AUTHORIZATION", "")))
+        region, service = scope_of(environ)
         if str(environ.get("PATH_INFO", "")).startswith("/SimpleNotificationService-"):
             return self._certificate(environ, start_response)
-        if scope is None and environ["REQUEST_METHOD"] == "GET" and self._codec.operation(environ, b"") in _LINKS:
+        if not service and environ["REQUEST_METHOD"] == "GET" and self._codec.operation(environ, b"") in _LINKS:
             return self._answer("", environ, b"", start_response)
-        if scope is None or scope["service"] != "sns":
+        if service != "sns":
             return self._behind(environ, start_response)
         body = body_of(environ)
         environ["wsgi.input"] = BytesIO(body)
         if self._codec.operation(environ, body) not in self._operations:
             return self._behind(environ, start_response)
-        return self._answer(scope["region"], environ, body, start_response)
+        return self._answer(region, environ, body, start_response)
 
     def _answer(self, region: str, environ: Environ, body: bytes, start_response: StartResponse) -> Iterable[bytes]:
         question: Question | None = None
