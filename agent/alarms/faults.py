@@ -11,8 +11,9 @@ from collections.abc import Iterable, Iterator
 
 from agent.aggregate.catalogue import BY_NAME
 from agent.alarms.alarm import Alarm, AnyAlarm, Composite
-from agent.alarms.definitions import NEEDS_A_PERSON, WATCHES, alarms, what
+from agent.alarms.definitions import NEEDS_A_PERSON, alarms
 from agent.alarms.requests import request
+from agent.alarms.watches import WATCHES, what
 from agent.settings import Settings, SettingsFault
 from agent.settings_alarms import On
 

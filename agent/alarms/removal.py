@@ -22,6 +22,7 @@ class Removal:
         self._client = client
         self._subject = Subject(CLUSTER_ID, cluster_id)
         self._done = False
+        self._told = ""
         self._lock = threading.Lock()
 
     def __call__(self) -> None:
@@ -37,7 +38,7 @@ class Removal:
         try:
             ending = cluster.read().ending
         except Fault as fault:
-            log.event(logging.WARNING, "alarms.left", cluster=self._subject.value, error=str(fault))
+            self._tell(fault)
             return
         if ending:
             self()
@@ -48,8 +49,14 @@ class Removal:
             found = of(client, self._subject)
             delete(client, found)
         except Fault as fault:
-            log.event(logging.WARNING, "alarms.left", cluster=self._subject.value, error=str(fault))
+            self._tell(fault)
             return False
         if found:
             log.event(logging.INFO, "alarms.removed", names=[one.name for one in found])
         return True
+
+    def _tell(self, fault: Fault) -> None:
+        """Once: it is tried again every turn until the end."""
+        if str(fault) != self._told:
+            log.event(logging.WARNING, "alarms.left", cluster=self._subject.value, error=str(fault))
+        self._told = str(fault)

@@ -98,8 +98,10 @@ def _is_published(metric: Metric, settings: Settings, workload: Workload) -> boo
     }
     named = {
         "ClusterIdle": settings.idle.enabled,
+        "TaskFleetUsdPerHour": settings.fleet.max_usd_per_hour is not None,
         "ExecutorRssPercent": workload.process_tree,
         "ExecutorsNeeded": workload.dynamic_allocation,
+        "TaskFleetUsdPerHour": settings.fleet.max_usd_per_hour is not None,
     }
     named |= dict.fromkeys(ONLY_ON_YARN, not standalone and bool(sources.yarn.url))
     if metric.name.startswith(STREAMING) and not workload.streaming:

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 from agent.aggregate.catalogue import BY_NAME, METRICS
 from agent.alarms.alarm import CLUSTER_ID, CLUSTER_NAME, Alarm, AnyAlarm, Composite
-from agent.alarms.definitions import LOSSES, WATCHES, alarms, subjects, what
+from agent.alarms.definitions import alarms, subjects
 from agent.alarms.faults import MAX_METRICS, faults
 from agent.alarms.requests import request
+from agent.alarms.watches import LOSSES, WATCHES, what
 from agent.domain.signals import Statistic
 from agent.settings import Settings
 from tests.alarms.told import CLUSTER, PERSON, TOPIC, own, told

@@ -72,19 +72,27 @@ def test_a_name_doubles_the_metrics_and_applications_have_places() -> None:
         ({"sources": {"hdfs": {"url": ""}}}, {}, {"HdfsTotalLoad", "HdfsTotalLoadPerDataNode"}),
         ({"idle": {"enabled": False}}, {}, {"ClusterIdle"}),
         ({}, {"dynamic_allocation": False}, {"ExecutorsNeeded"}),
+        ({"fleet": {"max_capacity_units": 10}}, {}, {"TaskFleetUsdPerHour"}),
     ],
 )
 def test_what_a_cluster_does_not_have_is_not_billed(
     tables: dict[str, Any], more: dict[str, Any], absent: set[str]
 ) -> None:
-    fewer = metrics_an_hour(told(**tables), Workload(**more))
-    assert metrics_an_hour(told(), Workload()) - fewer == len(absent)
+    capped = {"fleet": {"max_capacity_units": 10, "max_usd_per_hour": 5.0}}
+    fewer = metrics_an_hour(told(**{**capped, **tables}), Workload(**more))
+    assert metrics_an_hour(told(**capped), Workload()) - fewer == len(absent)
+
+
+def test_what_the_capacity_costs_is_published_only_under_a_cap_in_money() -> None:
+    capped = told(fleet={"max_capacity_units": 10, "max_usd_per_hour": 5})
+    assert metrics_an_hour(capped, Workload()) == metrics_an_hour(told(), Workload()) + 1
 
 
 def test_the_whole_catalogue_is_the_most() -> None:
     streaming = Workload(streaming=True, process_tree=True, reasons=0)
-    standalone = told(sources={"standalone": {"url": "http://127.0.0.1:1"}, "yarn": {"url": ""}})
-    on_yarn = metrics_an_hour(told(), streaming)
+    capped = {"fleet": {"max_capacity_units": 10, "max_usd_per_hour": 5.0}}
+    standalone = told(sources={"standalone": {"url": "http://127.0.0.1:1"}, "yarn": {"url": ""}}, **capped)
+    on_yarn = metrics_an_hour(told(**capped), streaming)
     assert on_yarn == len(METRICS) - 2, "all but the heaps of the standalone daemons"
     assert metrics_an_hour(standalone, streaming) == len(METRICS) - len(module.ONLY_ON_YARN)
 
