@@ -348,7 +348,14 @@ class App:
 
     def _build_road_in(self) -> RoadIn:
         names = OwnNames(self._cluster_id, self._settings.cluster.name)
-        return RoadIn(self._settings.actions, names, lambda: self._clients.sqs, self._clock, self._telemetry)
+        return RoadIn(
+            self._settings.actions, names, lambda: self._clients.sqs, self._clock, self._telemetry, self._leads
+        )
+
+    def _leads(self) -> bool:
+        """Whether this agent is the one to act, as far as the cluster manager has told."""
+        reading = self._last_reading()
+        return reading is None or reading.leader
 
     def _build_prices(self, region: str) -> PriceReader:
         settings, clients = self._settings, self._clients

@@ -26,7 +26,6 @@ from agent.domain.alarm_notices import Refusal
 from agent.domain.ports import Beat
 from agent.settings_actions import EndpointSettings
 from agent.sources.http_reader import Failed, HttpReader
-from agent.telemetry import Telemetry
 from agent.wire.alarm_notice import MAX_BYTES
 from agent.wire.sns import Envelope, Kind
 
@@ -42,12 +41,17 @@ class AlarmEndpoint:
     """`bind` first; `run` then serves in the thread that calls it, one connection after the other."""
 
     def __init__(
-        self, settings: EndpointSettings, gate: Callable[[], Gate], inbox: Inbox, telemetry: Telemetry
+        self,
+        settings: EndpointSettings,
+        gate: Callable[[], Gate],
+        inbox: Inbox,
+        leads: Callable[[], bool] = lambda: True,
     ) -> None:
+        """`leads`: whether this agent is the one to act, of several. The others have SNS try again."""
         self._settings = settings
         self._gate = gate
         self._inbox = inbox
-        self._telemetry = telemetry
+        self._leads = leads
         self._reader = HttpReader(CONFIRM_TIMEOUT_S, MAX_BYTES)
         self._listening: socket.socket | None = None
         self._context: ssl.SSLContext | None = None
@@ -102,6 +106,8 @@ class AlarmEndpoint:
 
     def _answer(self, text: str) -> int:
         """The status for what was posted."""
+        if not self._leads():
+            return LATER
         gate = self._gate()
         found = gate.of_endpoint(text)
         if isinstance(found, Unknown):

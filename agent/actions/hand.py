@@ -17,6 +17,7 @@ from agent.actions.files import read_bounded, write_whole
 from agent.domain.requests import Answer, Request, Source
 
 MAX_BYTES = 65_536
+MAX_WORDS = 300
 LONGEST_S = 3600.0
 """No request by hand is worth anything for longer, whatever its file says."""
 
@@ -123,3 +124,5 @@ def _check(request: Request) -> None:
         raise ValueError("it asks for too long")
     if (request.to_units or 0) < 0 or max(map(abs, sizes)) > 1_000_000:
         raise ValueError("its size is out of bounds")
+    if not 0 < len(request.id) <= MAX_WORDS or max(len(request.name), len(request.why)) > MAX_WORDS:
+        raise ValueError("it has too much to say")

@@ -27,6 +27,7 @@ AT_ONCE = 10
 OUT_OF_SIGHT_S = 60
 """Longer than a wait: what is in hand does not come again before it can be deleted."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0
+STANDBY_S = 5.0
 MAX_HELD = 256
 
 
@@ -34,13 +35,21 @@ class AlarmQueue:
     """Counts `QueueErrors.<reason>`."""
 
     def __init__(
-        self, client: Callable[[], Any], queue_url: str, gate: Callable[[], Gate], inbox: Inbox, telemetry: Telemetry
+        self,
+        client: Callable[[], Any],
+        queue_url: str,
+        gate: Callable[[], Gate],
+        inbox: Inbox,
+        telemetry: Telemetry,
+        leads: Callable[[], bool] = lambda: True,
     ) -> None:
+        """`leads`: whether this agent is the one to act, of several. The others leave the messages to it."""
         self._client = client
         self._queue_url = queue_url
         self._gate = gate
         self._inbox = inbox
         self._telemetry = telemetry
+        self._leads = leads
         self._held: dict[str, tuple[str, str]] = {}
         """By id of a request that waits: its message, and the last receipt handle of that."""
         self._pause_s = 0.0
@@ -50,8 +59,9 @@ class AlarmQueue:
         """Until told to stop. The world's faults make it pause, longer each time up to a minute."""
         while not stop.is_set():
             beat()
-            self.turn(beat)
-            left = self._pause_s
+            if self._leads():
+                self.turn(beat)
+            left = self._pause_s if self._leads() else STANDBY_S
             while left > 0 and not stop.wait(min(left, 1.0)):
                 beat()
                 left -= 1.0

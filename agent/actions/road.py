@@ -33,7 +33,9 @@ class RoadIn:
         sqs: Callable[[], Any],
         clock: Clock,
         telemetry: Telemetry,
+        leads: Callable[[], bool],
     ) -> None:
+        """`leads`: whether this agent is the one to act, of several on one queue."""
         self._settings = settings
         self.inbox = Inbox(
             settings,
@@ -46,10 +48,10 @@ class RoadIn:
         self._verifier = None if settings.topic_arn is None else Verifier(settings.origin, clock)
         self._queue = None
         if settings.queue_url is not None:
-            self._queue = AlarmQueue(sqs, settings.queue_url, self._gate, self.inbox, telemetry)
+            self._queue = AlarmQueue(sqs, settings.queue_url, self._gate, self.inbox, telemetry, leads)
         self._endpoint = None
         if settings.endpoint.enabled:
-            self._endpoint = AlarmEndpoint(settings.endpoint, self._gate, self.inbox, telemetry)
+            self._endpoint = AlarmEndpoint(settings.endpoint, self._gate, self.inbox, leads)
 
     def adopt(self, settings: ActionsSettings) -> None:
         """Judge by other settings from now on."""

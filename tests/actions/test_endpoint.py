@@ -66,7 +66,7 @@ def door(tmp_path: Path) -> Iterator[Door]:
         sns.answers(PEM, content(certificate()))
         settings = desk.settings.model_copy(update={"sns_origin": sns.url, "endpoint": told})
         gate = Gate(settings, Verifier(sns.url, lambda: desk.now), desk.inbox.is_late)
-        endpoint = AlarmEndpoint(told, lambda: gate, desk.inbox, desk.telemetry)
+        endpoint = AlarmEndpoint(told, lambda: gate, desk.inbox, lambda: desk.leads)
         host, port = endpoint.bind()
         stop = threading.Event()
         thread = threading.Thread(target=endpoint.run, args=(lambda: None, stop), daemon=True)
@@ -117,6 +117,13 @@ def test_what_cannot_be_judged_now_is_to_come_again(door: Door) -> None:
     assert door.post(door.signed()) == 503
 
 
+def test_beside_a_resource_manager_that_does_not_lead_sns_is_to_try_again(door: Door) -> None:
+    door.desk.leads = False
+    assert door.post(door.signed()) == 503
+    door.desk.leads = True
+    assert door.post(door.signed()) == 200
+
+
 def test_a_request_that_is_none_is_answered_and_harms_nobody(door: Door) -> None:
     url = f"https://{door.host}:{door.port}/"
     assert requests.get(url, verify=str(door.authority), timeout=60).status_code == 501
@@ -161,4 +168,4 @@ def test_a_certificate_that_is_not_there_is_an_error_of_the_start(tmp_path: Path
     desk, gone = Desk(tmp_path), tmp_path / "gone.pem"
     told = EndpointSettings(enabled=True, port=0, certificate_path=gone, key_path=gone)
     with pytest.raises(OSError, match="No such file"):
-        AlarmEndpoint(told, lambda: None, desk.inbox, desk.telemetry).bind()  # type: ignore[arg-type, return-value]
+        AlarmEndpoint(told, lambda: None, desk.inbox).bind()  # type: ignore[arg-type, return-value]

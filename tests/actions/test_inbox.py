@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -37,6 +38,7 @@ class Desk:
     def __init__(self, folder: Path, at: float = NOW, alarms: Sequence[Mapping[str, Any]] = ALARMS) -> None:
         self.folder = folder
         self.now = at
+        self.leads = True
         self.telemetry = Telemetry()
         self.settings = ActionsSettings.model_validate(
             {
@@ -280,6 +282,7 @@ def test_a_request_by_hand_is_done_once_even_if_its_file_cannot_be_removed(desk:
         {"asked_at": "nan"},
         {"cooldown_s": 1e9},
         {"units": "many"},
+        {"why": "x" * 1000},
         {"id": None},
     ],
 )
@@ -289,6 +292,11 @@ def test_a_file_that_says_something_else_is_no_request(desk: Desk, changed: dict
     desk.settings.request_path.write_text(json.dumps({**written, **changed}))
     assert desk.pending() == ()
     assert isinstance(desk.hand.waiting(), str)
+
+
+def test_a_pipe_in_the_place_of_the_file_keeps_nobody_waiting(desk: Desk) -> None:
+    os.mkfifo(desk.settings.request_path)
+    assert desk.pending() == ()
 
 
 @pytest.mark.parametrize("data", [b"", b"\xff", b"[]", b"null", b"{" * 70_000, b"7"])

@@ -63,7 +63,7 @@ def road(endpoint: str, tmp_path: Path) -> Iterator[Road]:
         sns.answers(PEM, content(certificate()))
         settings = desk.settings.model_copy(update={"queue_url": url, "sns_origin": sns.url})
         gate = Gate(settings, Verifier(sns.url, lambda: desk.now), desk.inbox.is_late)
-        queue = AlarmQueue(lambda: client, url, lambda: gate, desk.inbox, desk.telemetry)
+        queue = AlarmQueue(lambda: client, url, lambda: gate, desk.inbox, desk.telemetry, lambda: desk.leads)
         yield Road(desk, client, url, sns, queue)
 
 
@@ -144,6 +144,21 @@ def test_a_queue_that_is_not_there_or_not_reached_is_counted_and_waited_for_long
 
 def _same(client: Any) -> Any:
     return client
+
+
+def test_an_agent_that_does_not_lead_leaves_the_messages_to_the_one_that_does(road: Road) -> None:
+    road.desk.leads = False
+    stop, beats = threading.Event(), list[int]()
+    thread = threading.Thread(target=road.queue.run, args=(lambda: beats.append(1), stop), daemon=True)
+    thread.start()
+    road.send(road.signed())
+    wait_for(lambda: len(beats) > 3, "the loop comes round")
+    assert road.counts() == (1, 0)
+    road.desk.leads = True
+    wait_for(lambda: road.desk.pending(), "the request")
+    stop.set()
+    road.send("one more, so that it need not wait")
+    thread.join(60)
 
 
 def test_the_loop_turns_until_it_is_told_to_stop(road: Road) -> None:
