@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -155,6 +156,24 @@ def run_static(name: str, workload: Workload, world: World, settings: Settings, 
     simulation = Simulation(workload, world, settings)
     simulation.capacity.preset(nodes)
     return _play(name, simulation, lambda: None, lambda _: None)
+
+
+def run_plan(name: str, workload: Workload, world: World, settings: Settings, nodes: Sequence[int]) -> Ran:
+    """The same with a plan: so many task nodes ready at each turn, ordered as much earlier as a node takes to come.
+
+    What the plan has no more is given back at once; after its end it is as at its end.
+    """
+    simulation = Simulation(workload, world, settings)
+    ahead = math.ceil(world.provisioning_s / world.turn_period_s) + 1
+
+    def turn() -> None:
+        now = min(round(simulation.events.now / world.turn_period_s), len(nodes) - 1)
+        target = max(nodes[now : now + ahead])
+        if target != simulation.capacity.target:
+            simulation.capacity.resize(target)
+            simulation.resizes += 1
+
+    return _play(name, simulation, turn, lambda _: None)
 
 
 def _play(name: str, simulation: Simulation, turn: Callable[[], object], tick: Callable[[float], None]) -> Ran:

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from agent.simulate import session
 from agent.simulate.world import World
-from benchmarks.deciding import robust, score
+from benchmarks.deciding import hindsight, robust, score
 from benchmarks.deciding.bench import WORLD, Bench, load, outdated
 from benchmarks.deciding.families import CLASSIC, DEFAULT_DATAPROC, DEFAULT_DEMAND, FAMILIES, Candidate, in_turn
 from benchmarks.deciding.results import Results
@@ -33,6 +33,7 @@ Job = tuple[Bench, Candidate, World]
 @click.option("--score-only", is_flag=True, help="Run nothing: score with what each family has on both traces.")
 @click.option("--fresh", type=FILE, help="A third trace, on which what was tuned on each of the two is scored too.")
 @click.option("--robust", "only_robust", is_flag=True, help="Instead: default settings where something is wrong.")
+@click.option("--hindsight", "only_hindsight", is_flag=True, help="Instead: what plans cost that know all beforehand.")
 @click.option("--spot-series", type=FILE, help="With --robust: a recorded spot market, time_s,available_units.")
 def main(
     traces: Sequence[Path],
@@ -41,6 +42,7 @@ def main(
     score_only: bool,
     fresh: Path | None,
     only_robust: bool,
+    only_hindsight: bool,
     spot_series: Path | None,
 ) -> None:
     """Tune every family on one trace, score it on the other, at three mean delays. Interrupt and resume at will."""
@@ -52,6 +54,10 @@ def main(
         recorded = () if spot_series is None else session.spot_series(spot_series)
     except (OSError, ValueError) as error:
         raise click.ClickException(str(error)) from error
+    if only_hindsight:
+        for bench in benches:
+            console.print(hindsight.table(bench))
+        return
     if only_robust:
         sys.exit(0 if _robust(benches, recorded, console) else 1)
     chosen = in_turn()[: each * len(FAMILIES)]

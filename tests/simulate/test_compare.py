@@ -8,10 +8,10 @@ import pytest
 from click.testing import CliRunner
 
 from agent.cli import main
-from agent.simulate.bounds import clairvoyant, elastic
+from agent.simulate.bounds import clairvoyant, elastic, plan
 from agent.simulate.compare import FACTORS, compare
 from agent.simulate.outcome import outcome
-from agent.simulate.run import Point, Ran, run
+from agent.simulate.run import Point, Ran, run, run_plan, run_static
 from agent.simulate.world import World
 from tests.simulate.small import base, job, jobs_of, settings
 
@@ -46,6 +46,28 @@ def test_the_clairvoyant_keeps_a_node_as_long_as_that_is_cheaper_than_another_st
     running: list[int], hours: float
 ) -> None:
     assert clairvoyant(ran(running), WORLD).node_hours * 3600 == pytest.approx(hours)
+
+
+@pytest.mark.parametrize("price", [None, 2.0, 5.0])
+@pytest.mark.parametrize("running", [[8, 8], [16, 8, 16], [16, 8, 8, 8, 16], [16, 24, 16], [8, 40, 8, 24, 8, 8, 8, 17]])
+def test_the_clairvoyants_plan_costs_what_it_says(running: list[int], price: float | None) -> None:
+    used, cost = ran(running), 0.0
+    nodes = plan(used, WORLD, price)
+    for before, now, point in zip((0, *nodes), nodes, used.points, strict=False):
+        unmet = max(0.0, -(-(point.running - 8) // 8) - now)
+        assert unmet == 0 or price is not None
+        cost += now * STEP_S + max(0, now - before) * 250.0 + unmet * STEP_S * (price or 0.0)
+    assert clairvoyant(used, WORLD, price).node_hours * 3600 == pytest.approx(cost)
+
+
+def test_a_plan_is_carried_out_in_time() -> None:
+    """Two nodes from 600 s on: they were ordered as long before as nodes take, and work begins there at once."""
+    work = jobs_of(job("a", 660.0, (30.0,) * 24), horizon_s=1200.0)
+    world = World(core_nodes=1, provisioning_spread_s=0.0)
+    planned = run_plan("plan", work, world, base(), [0] * 20 + [2] * 6)
+    at_once = run_static("all", work, world, base(), 12)
+    assert planned.completions == pytest.approx(at_once.completions, abs=2.0)
+    assert planned.nodes_launched == 2
 
 
 def test_with_a_price_on_waiting_a_short_need_is_left_unmet() -> None:
