@@ -17,7 +17,7 @@ from agent.domain.decisions import Outcome, Resize, Result
 from agent.domain.faults import Fault
 from agent.domain.fleets import Cluster, Collection, Fleet, FleetNode
 from agent.domain.observation import Evidence, Pause
-from agent.domain.ports import TurnJournal
+from agent.domain.ports import NO_REQUESTS, RequestDesk, TurnJournal
 from agent.domain.readings import Application, ClusterManager, ClusterNode, ClusterReading
 from agent.domain.signals import Signal
 from agent.domain.turns import Turn
@@ -59,6 +59,8 @@ class World:
     on_confirm: Callable[[], None] = lambda: None
     """Called when the cluster manager is asked just before an end or a scale in."""
     paused: Pause | None = None
+    requests: RequestDesk = NO_REQUESTS
+    """What somebody outside asks for."""
     busy_hosts: int = 0
     """How many of the task nodes hold work."""
     calls: list[tuple[float, str]] = field(default_factory=list)
@@ -157,6 +159,7 @@ class World:
             ender=self,
             journal=journal or Journal(self.path, 1_000_000_000),
             pause=lambda: self.paused,
+            requests=self.requests,
             ending=lambda: self.cleared.append(self.now),
         )
         self.telemetry = Telemetry()
