@@ -171,13 +171,13 @@ class App:
     def stop(self, loops: Loops, deadline_s: float) -> None:
         """Stop every loop, then ship what the last period has so far."""
         end = time.monotonic() + deadline_s
-        if self._status is not None:
-            self._status.stop()
         # the port first: nobody reads from it any more
         loops.stop(deadline_s / 4, first="listener")
         self._listener.close()
         self._road_in.close()
         loops.stop(deadline_s / 2)
+        if self._status is not None:
+            self._status.stop()
         self._ship()
         clearing = self._remove_alarms_if_ending()
         # a cluster that is ended takes the agent with it: its last notice comes before the last figures

@@ -86,7 +86,7 @@ class StatusServer:
 
     def _serve(self, server: _Server) -> None:
         try:
-            server.serve_forever(poll_interval=CHECK_S)
+            server.serve_forever(poll_interval=CHECK_S / 2)
         except Exception:
             # the page goes, the agent stays
             self._telemetry.count(f"{ERRORS}.server")
