@@ -72,6 +72,9 @@ LOOP_LIMIT_S = 120.0
 INTERRUPTIONS_S = 5.0
 """How often EC2's metadata are asked for a notice, as AWS recommends; each is two minutes ahead."""
 
+CLEAR_UP_S = 5.0
+"""How long a stop waits at last for the cluster's alarms to go; one that is a mere restart waits no longer for EMR."""
+
 AWS_CALLS_A_TURN = 16
 """More than a turn makes: both views, what is read afresh, the act itself."""
 AWS_CALLS_FOR_PRICES = 40
@@ -184,7 +187,7 @@ class App:
         self._outbox.close(max(0.0, end - time.monotonic()) / 2)
         for built in self._sinks.values():
             built.sink.close(max(0.0, end - time.monotonic()))
-        clearing.join(max(0.0, end - time.monotonic()))
+        clearing.join(min(CLEAR_UP_S, max(0.0, end - time.monotonic())))
 
     def _ship_unless_first(self, period_s: float) -> Callable[[], None]:
         """The loop's first step comes at once, when there is no period to close yet."""

@@ -36,13 +36,20 @@ TAKEN = frozenset({*map(what, WATCHES), NEEDS_A_PERSON})
 
 def faults(settings: Settings) -> tuple[SettingsFault, ...]:
     """All of them, with the dotted paths of the settings."""
-    found = alarms(settings, settings.cluster.id or SOME_CLUSTER)
+    found = alarms(_named(settings), settings.cluster.id or SOME_CLUSTER)
     return (
         *_of_topics(settings),
         *_without_a_name(settings),
         *_of_own(settings),
         *(fault for alarm in found for fault in _of_alarm(alarm, settings)),
     )
+
+
+def _named(settings: Settings) -> Settings:
+    """With a name in any case: an alarm that wants one and has none may have other faults as well."""
+    if settings.cluster.name:
+        return settings
+    return settings.model_copy(update={"cluster": settings.cluster.model_copy(update={"name": "x"})})
 
 
 def _of_topics(settings: Settings) -> Iterator[SettingsFault]:

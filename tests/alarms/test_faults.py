@@ -82,6 +82,7 @@ def test_all_faults_of_rules_and_alarms_are_reported_at_once(tmp_path: Path) -> 
         adjustment_units = 1
         [alarms.memory_low]
         on = "name"
+        for_s = 100000
         [[alarms.own]]
         name = "b"
         metric = "HdfsTotalLod"
@@ -95,7 +96,7 @@ def test_all_faults_of_rules_and_alarms_are_reported_at_once(tmp_path: Path) -> 
     said = {fault.path: fault.text for fault in caught.value.faults}
     assert "did you mean 'MemoryAvailablePercent'?" in said["policy.rules.0.signal"]
     assert "did you mean 'HdfsTotalLoad'?" in said["alarms.own.0.metric"]
-    assert {"alarms.memory_low.on", "alarms.own.0"} <= said.keys()
+    assert {"alarms.memory_low.on", "alarms.memory_low", "alarms.own.0"} <= said.keys()
 
 
 def test_a_topic_that_is_no_topic_is_refused_by_the_settings() -> None:
