@@ -99,7 +99,7 @@ class ActionsSettings(Model):
     max_age_s: Seconds = Field(
         300.0, description="An alarm's change that is older is refused, and what a guard withholds so long is dropped."
     )
-    by_hand_cooldown_s: Annotated[float, Field(ge=0)] = Field(
+    by_hand_cooldown_s: Annotated[float, Field(ge=0, le=86_400)] = Field(
         900.0,
         description="For so long after what a person asked for, no policy and no alarm resizes the other way: a node "
         "needs minutes to come, and then to find work.",

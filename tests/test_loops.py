@@ -105,3 +105,19 @@ def test_a_few_bad_steps_in_a_row_end_the_loop() -> None:
     with pytest.raises(RuntimeError):
         periodic("turn", 0.0, step, telemetry)(lambda: None, threading.Event())
     assert telemetry.counts()["LoopErrors"] == MAX_FAILURES_IN_A_ROW
+
+
+def test_a_stop_does_not_wait_for_a_body_that_may_be_cut_short(release: threading.Event) -> None:
+    ended = threading.Event()
+
+    def long_poll(beat: Beat, stop: threading.Event) -> None:
+        release.wait()
+        ended.set()
+
+    loops = Loops()
+    loops.add("poll", long_poll, limit_s=60, waited_for=False)
+    loops.start()
+    loops.stop(60)
+    assert not ended.is_set()
+    release.set()
+    wait_for(ended.is_set, "the body's own end")

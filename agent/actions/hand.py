@@ -120,7 +120,8 @@ def _check(request: Request) -> None:
     times = (request.asked_at, request.expires_at, request.cooldown_s)
     if request.source is not Source.HAND or len(sizes) != 1 or not all(map(math.isfinite, (*sizes, *times))):
         raise ValueError("it is no request by hand of one size")
-    if not 0 < request.expires_at - request.asked_at <= LONGEST_S or not 0 <= request.cooldown_s <= 86_400:
+    # a second for what adding and taking away again loses
+    if not 0 < request.expires_at - request.asked_at <= LONGEST_S + 1 or not 0 <= request.cooldown_s <= 86_400:
         raise ValueError("it asks for too long")
     if (request.to_units or 0) < 0 or max(map(abs, sizes)) > 1_000_000:
         raise ValueError("its size is out of bounds")

@@ -244,3 +244,4 @@ def test_a_guard_that_withholds_holds_an_alarm_too(tmp_path: Path) -> None:
 
             wait_for(withheld, running.log)
             assert stage.target() == 1
+            assert running.stop() == 0, "a stop waits for no long poll"
