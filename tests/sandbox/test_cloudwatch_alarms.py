@@ -5,10 +5,16 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from agent.sandbox.cloudwatch.alarms import Alarms
+from agent.sandbox.cloudwatch.metrics import MetricStore
+from agent.sandbox.cloudwatch.rules import parse
 from tests.sandbox.cloudwatch_world import NAMESPACE, CloudWatchWorld, cloudwatch_world
 from tests.sandbox.emr_world import REGION
 
@@ -301,6 +307,16 @@ def test_a_faster_sandbox_has_shorter_minutes() -> None:
         assert world.state(name) == "INSUFFICIENT_DATA"
         world.pass_time(0.1)
         assert world.state(name) == "ALARM"
+
+
+@given(st.floats(0.1, 1000), st.floats(1, 2e9))
+def test_an_evaluation_is_always_followed_by_a_later_one(speed: float, now: float) -> None:
+    alarms = Alarms(REGION, "123456789012", MetricStore(), speed)
+    request = {"AlarmName": "a", "AlarmRule": "TRUE"}
+    times = [now]
+    for _ in range(5):
+        times.append(alarms.put(request, parse("TRUE"), times[-1]).next_at)
+    assert all(before < after <= before + 10.001 / speed for before, after in pairwise(times))
 
 
 def test_on_the_real_clock_the_sandboxs_own_thread_evaluates() -> None:

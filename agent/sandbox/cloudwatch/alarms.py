@@ -218,7 +218,9 @@ class Alarms:
     def _next(self, definition: MetricAlarm | Rule, now: float) -> float:
         """The first time after now at which it is evaluated: a whole number of its intervals."""
         interval = (10 if isinstance(definition, Rule) else interval_of(definition)) / self.speed
-        return (math.floor(now / interval) + 1) * interval
+        number = math.floor(now / interval) + 1
+        # an interval that is no whole number can round the quotient down, and the time would stand still
+        return (number if number * interval > now else number + 1) * interval
 
 
 def _configuration(request: Mapping[str, Any]) -> Mapping[str, Any]:
