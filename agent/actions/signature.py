@@ -10,7 +10,7 @@ import logging
 import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from agent import log
 from agent.actions.origin import is_at
@@ -24,8 +24,12 @@ if TYPE_CHECKING:
 FETCH_TIMEOUT_S = 10.0
 MAX_CERTIFICATE_BYTES = 65_536
 MAX_CERTIFICATES = 8
+MAX_FAILED = 64
 RETRY_S = 30.0
 """After a certificate could not be had it is not asked for again at once."""
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +47,8 @@ class Verifier:
         self._clock = clock
         self._reader = HttpReader(FETCH_TIMEOUT_S, MAX_CERTIFICATE_BYTES)
         self._known: dict[str, Certificate] = {}
-        self._failed_at: float | None = None
-        self._why = ""
+        self._failed: dict[str, tuple[float, str]] = {}
+        """By URL: when it could not be had, and why. Of each its own: a made-up one must not bar the true one."""
         self._lock = threading.Lock()
 
     def is_genuine(self, envelope: Envelope) -> bool | Unknown:
@@ -64,26 +68,34 @@ class Verifier:
         if url in self._known:
             return self._known[url]
         now = self._clock()
-        if self._failed_at is not None and 0 <= now - self._failed_at < RETRY_S:
-            return Unknown(self._why)
+        failed = self._failed.get(url)
+        if failed is not None and 0 <= now - failed[0] < RETRY_S:
+            return Unknown(failed[1])
         body = self._reader.body(url)
         if isinstance(body, Failed):
-            self._failed_at, self._why = now, f"{url}: {body.failure}: {body.detail}"
+            why = f"{url}: {body.failure}: {body.detail}"
+            _keep(self._failed, url, (now, why), MAX_FAILED)
             log.event(logging.WARNING, "alarm.certificate_not_read", url=url, why=str(body.failure), error=body.detail)
-            return Unknown(self._why)
+            return Unknown(why)
         try:
             certificate = x509.load_pem_x509_certificate(body)
         except ValueError as error:
             log.event(logging.WARNING, "alarm.no_certificate", url=url, error=str(error))
             return None
-        while len(self._known) >= MAX_CERTIFICATES:
-            del self._known[next(iter(self._known))]
-        self._known[url], self._failed_at = certificate, None
+        _keep(self._known, url, certificate, MAX_CERTIFICATES)
         return certificate
 
     def _is_in_force(self, certificate: Certificate) -> bool:
         now = datetime.fromtimestamp(self._clock(), UTC)
         return certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc
+
+
+def _keep(kept: dict[str, T], url: str, value: T, most: int) -> None:
+    """Under that URL, and at most so many, the latest."""
+    kept.pop(url, None)
+    while len(kept) >= most:
+        del kept[next(iter(kept))]
+    kept[url] = value
 
 
 def _signed(certificate: Certificate, envelope: Envelope) -> bool:

@@ -148,6 +148,13 @@ def test_while_the_certificate_cannot_be_had_nobody_can_tell_and_it_is_not_asked
     assert isinstance(gate.of_queue(json.dumps(sns.signed())), AlarmNotice)
 
 
+def test_a_certificate_that_is_made_up_does_not_bar_the_true_one(sns: Sns) -> None:
+    gate = sns.gate()
+    made_up = envelope(alarm(), certificate_url=sns.http.url + "/none.pem")
+    assert isinstance(gate.of_queue(json.dumps(made_up)), Unknown)
+    assert isinstance(gate.of_queue(json.dumps(sns.signed())), AlarmNotice)
+
+
 def test_a_late_notice_is_refused_without_asking_for_anything(sns: Sns) -> None:
     sns.http.answers(PEM, hangs)
     sns.now += 400
