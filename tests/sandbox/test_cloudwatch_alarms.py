@@ -241,6 +241,8 @@ def test_a_percentile_of_few_samples_is_ignored_when_that_is_asked_for(world: Cl
     plain = world.alarm(ExtendedStatistic="p90")
     world.minute(*[11.0] * 99)
     assert [world.state(name) for name in (careful, plain)] == ["INSUFFICIENT_DATA", "ALARM"]
+    world.minute(*[11.0] * 99)
+    assert world.state(careful) == "INSUFFICIENT_DATA", "two minutes together would be enough, but one is evaluated"
     world.minute(*[11.0] * 100)
     assert world.state(careful) == "ALARM"
 
