@@ -248,6 +248,32 @@ def test_each_market_keeps_the_nodes_that_hold_work(
         assert markets(decision, fleet, asked) == left
 
 
+@pytest.mark.parametrize(("busy", "left"), [((5, 6, 7, 8, 9), (0, 5)), ((0, 1), (2, 5)), ((0, 1, 2, 3, 4), None)])
+def test_who_buys_on_demand_keeps_the_on_demand_nodes_that_hold_work(
+    busy: tuple[int, ...], left: tuple[int, int] | None
+) -> None:
+    asked = settings(rules=[{**IN, "adjustment_units": -5}], fleet={"on_demand": True}, idle=AWAKE)
+    held = reading(tuple(f"task-{number}" for number in busy))
+    past = history(breaching_since={"in": NOW - 400})
+    seen = observation(signals={"Free": signal(90)}, fleet=mixed(5, 5), reading=held, history=past)
+    decision = decided(seen, asked)
+    if left is None:
+        assert isinstance(decision, Hold) and decision.because[-1].code == Why.RUNNING_WORK
+    else:
+        assert isinstance(decision, Resize) and markets(decision, mixed(5, 5), asked) == left
+
+
+def test_what_just_fits_is_not_called_limited() -> None:
+    asked = settings(rules=[{**IN, "adjustment_units": -3}], idle=AWAKE)
+    past = history(breaching_since={"in": NOW - 400})
+    seen = observation(
+        signals={"Free": signal(90)}, fleet=mixed(5, 5), reading=reading(("task-5", "task-6")), history=past
+    )
+    found = consider(seen, asked, GUARDS)
+    assert isinstance(found.decision, Resize) and found.decision.target == 7
+    assert found.limited == ()
+
+
 @pytest.mark.parametrize(
     ("markets_now", "moved", "asked", "left"),
     [

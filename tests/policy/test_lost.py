@@ -6,7 +6,7 @@ import pytest
 
 from agent.domain.fleets import Fleet, FleetNode
 from agent.domain.observation import History
-from agent.domain.readings import NodeCounts
+from agent.domain.readings import ClusterReading, NodeCounts
 from agent.policy.history import advance
 from tests.policy.build import NOW, fleet, history, observation, reading, settings
 
@@ -50,6 +50,17 @@ def test_one_more_node_that_yarn_calls_lost_is_a_loss(before: int | None, now: i
     after = advance(observation(reading=reading(node_counts=counts), history=past), settings())
     assert after.capacity_lost_at == (NOW if lost else None)
     assert after.nodes_lost == (before if now is None else now)
+
+
+@pytest.mark.parametrize("blind", [None, reading(node_counts=NodeCounts(lost=None))], ids=["no answer", "not told"])
+def test_a_count_that_is_not_told_keeps_the_one_before(blind: ClusterReading | None) -> None:
+    after = advance(observation(reading=blind, history=history(nodes_lost=3)), settings())
+    assert (after.nodes_lost, after.capacity_lost_at) == (3, None)
+
+
+def test_an_instance_without_an_id_is_none_that_could_be_missed() -> None:
+    nodes = (FleetNode(hosts=("a",), units=1, id="a"), FleetNode(hosts=("b",), units=1))
+    assert advance(observation(fleet=fleet(2, nodes=nodes)), settings()).instances == ("a",)
 
 
 def test_what_was_up_is_remembered_over_a_view_that_does_not_tell() -> None:

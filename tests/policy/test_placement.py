@@ -94,6 +94,18 @@ def test_a_stopped_group_keeps_what_it_holds() -> None:
     assert told(decision) == [("b", 0, ("i-b-0", "i-b-1"))]
 
 
+def test_groups_of_both_markets_are_one_capacity() -> None:
+    """What holds work is of the one market, and what is idle of the other: that one goes, whichever is bought on."""
+    seen = groups(task_group("dear", 4, on_demand=True), task_group("cheap", 3))
+    hosts = [*(f"dear-{n}" for n in range(4)), *(f"cheap-{n}" for n in range(3))]
+    nodes = tuple(node(host, 1024.0 if host.startswith("cheap") else 0.0) for host in hosts)
+    for bought in (False, True):
+        under = settings(rules=[], fleet={"on_demand": bought})
+        less = Resize(7, 3, (Reason(Why.ABOVE_MAXIMUM, "less"),))
+        decision = apply(GUARDS, observation(fleet=seen, reading=reading(nodes=nodes)), less, under)
+        assert told(decision) == [("dear", 0, tuple(f"i-dear-{n}" for n in range(4)))]
+
+
 def test_the_order_of_leaving() -> None:
     seen = groups(task_group("a", 3), task_group("b", 4))
     assert seen.nodes is not None

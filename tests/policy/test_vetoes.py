@@ -64,7 +64,8 @@ def test_bounds_are_settings() -> None:
 def test_no_veto_outlasts_its_longest_hold() -> None:
     values = told(HdfsTotalLoadPerDataNode=500)
     standing = observation(signals=values, history=history(vetoed_since={Why.HDFS_TRANSFERS: NOW - 1799}))
-    assert isinstance(judged(standing), Hold)
+    held = judged(standing)
+    assert isinstance(held, Hold) and held.because[-1].text.endswith("holds for another 1 s at most")
     over = observation(signals=values, history=history(vetoed_since={Why.HDFS_TRANSFERS: NOW - 1800}))
     assert judged(over) == SHRINK
 
@@ -152,6 +153,7 @@ def seen_at(at: float, signals: dict[str, Signal], past: History) -> Observation
         (10, 7, 6, True, False),  # and one more that was not
         (7, 12, 9, False, True),
         (9, 12, 8, True, False),  # lost while others come
+        (8, 12, 8, False, False),  # nothing has come yet
         (None, 10, 9, False, False),  # nothing to compare with
     ],
 )

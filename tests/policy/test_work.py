@@ -66,6 +66,7 @@ def test_two_masters_on_one_node_are_no_work() -> None:
         (seen(*map(working, range(4))), Why.RUNNING_WORK, 4),
         (seen(*map(working, range(4)), masters=(0, 1, 2)), Why.APPLICATION_MASTER, 4),
         (seen(*map(working, range(4)), masters=(3,)), Why.RUNNING_WORK, 4),
+        (seen(*map(working, range(3)), masters=(2,)), Why.APPLICATION_MASTER, 3),
         (seen(history=history(shuffle_since={f"task-{n}": NOW for n in range(5)})), Why.SHUFFLE_HELD, 5),
     ],
 )
