@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.domain.decisions import Decision, Hold, Resize, Terminate
+from agent.domain.decisions import Decision, Hold, Reason, Resize, Terminate
 from agent.domain.fleets import FleetNode
 from agent.domain.observation import Observation, Shortage
 from agent.domain.prices import UnitPrices
@@ -21,6 +21,7 @@ from agent.policy.consider import consider
 from agent.policy.guards import GUARDS
 from agent.policy.money import markets
 from agent.policy.reasons import Why
+from agent.policy.work import of_market_bought
 from agent.settings import Settings
 from agent.settings_policy import SHORTAGE
 from tests.fakes.world import World
@@ -306,10 +307,19 @@ def test_a_scale_in_never_asks_for_less_than_the_fixed_on_demand_part(
 def test_who_buys_on_demand_keeps_a_fixed_spot_part() -> None:
     told = settings(rules=[{**IN, "adjustment_units": -8}], fleet={"on_demand": True}, idle=AWAKE)
     past = history(breaching_since={"in": NOW - 400})
-    seen = observation(signals={"Free": signal(90)}, fleet=mixed(5, 5), history=past)
+    seen = observation(signals={"Free": signal(90)}, fleet=mixed(5, 4), history=past)
     decision = decided(seen, told)
+    assert isinstance(decision, Resize) and decision.target == 4
+    assert markets(decision, mixed(5, 4), told) == (0, 4)
+
+
+def test_where_it_is_not_known_what_holds_work_all_that_was_moved_stays() -> None:
+    """An order is made smaller, of a fleet whose instances were not listed."""
+    order = of_markets(5, 5, (5, 0), nodes=None)
+    past = history(shortage=Shortage(moved_units=3))
+    less = Resize(10, 1, (Reason(Why.BREACHED, "less"),), "in")
+    decision = of_market_bought(observation(fleet=order, history=past), less, settings())
     assert isinstance(decision, Resize) and decision.target == 5
-    assert markets(decision, mixed(5, 5), told) == (0, 5)
 
 
 def test_a_maximum_below_the_fixed_part_holds_quietly_and_hides_nothing_else() -> None:
