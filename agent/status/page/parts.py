@@ -64,7 +64,8 @@ def stamp(then: float) -> Element:
 
 
 def big(value: Content | Iterable[Content], beside: Content = None) -> Element:
-    return el("p", el("strong", value), " ", None if beside is None else el("span", beside), class_="big")
+    known = None if value != UNKNOWN else "unknown"
+    return el("p", el("strong", value, class_=known), " ", None if beside is None else el("span", beside), class_="big")
 
 
 def reason_list(because: Iterable[Reason]) -> Element:

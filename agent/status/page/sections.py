@@ -273,7 +273,7 @@ def money(state: State) -> Element:
             ("Cap", "none" if cap is None else f"{usd(cap)} an hour"),
             ("A unit, spot", _price(found.spot_unit_usd_per_hour)),
             ("A unit, on demand", _price(found.on_demand_unit_usd_per_hour)),
-            ("Not known for", f"{duration(found.unknown_s)} more") if found.unknown_s else None,
+            ("Not known for", duration(found.unknown_s)) if found.unknown_s else None,
         ),
         el("p", "Prices are asked for while fleet.max_usd_per_hour is set.", class_="foot") if missing else None,
         el("p", "units there × the dearest type, EMR's fee included", class_="foot") if not missing else None,
