@@ -101,7 +101,6 @@ def _is_published(metric: Metric, settings: Settings, workload: Workload) -> boo
         "TaskFleetUsdPerHour": settings.fleet.max_usd_per_hour is not None,
         "ExecutorRssPercent": workload.process_tree,
         "ExecutorsNeeded": workload.dynamic_allocation,
-        "TaskFleetUsdPerHour": settings.fleet.max_usd_per_hour is not None,
     }
     named |= dict.fromkeys(ONLY_ON_YARN, not standalone and bool(sources.yarn.url))
     if metric.name.startswith(STREAMING) and not workload.streaming:
