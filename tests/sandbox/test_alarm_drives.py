@@ -179,7 +179,7 @@ def test_the_agents_own_metric_crosses_the_bound_of_an_alarm_and_the_fleet_grows
             until(running, stage, 300, alarm, "OK")
             until(running, stage, 900, alarm, "ALARM")
             wait_for(lambda: stage.target() == 5, lambda: f"the fleet follows again:\n{running.log()}")
-            wait_for(lambda: stage.left() == 0, "every message is deleted", within_s=90)
+            wait_for(lambda: stage.left() <= 1, "every message is deleted but the dead agent's", within_s=180)
 
 
 def no_harm_is_done_by_forged_and_replayed_messages(running: RunningAgent, stage: Stage, alarm: str) -> None:
@@ -196,10 +196,26 @@ def no_harm_is_done_by_forged_and_replayed_messages(running: RunningAgent, stage
     }
     for body in bodies.values():
         stage.send(body)
-    wait_for(lambda: all(f"reason={reason}" in running.log() for reason in bodies), running.log, within_s=90)
-    turns = len((running.folder / "journal.jsonl").read_text().splitlines())
-    wait_for(lambda: len((running.folder / "journal.jsonl").read_text().splitlines()) > turns + 3, "a few turns more")
+    wait_for(lambda: all(f"reason={reason}" in running.log() for reason in bodies), running.log, within_s=180)
+    a_few_turns(running)
     assert stage.target() == 3
+
+    # the agent dies, the next one knows nothing but the ledger, and somebody sends the genuine message once more
+    before = running.log().count("reason=duplicate")
+    starts = running.log().count("agent.started")
+    running.child.kill()
+    stage.send("for the dead agent's wait, which the queue does not know to be over")
+    wait_for(lambda: running.log().count("agent.started") > starts, running.log)
+    stage.send(bodies["duplicate"])
+    wait_for(lambda: running.log().count("reason=duplicate") > before, running.log, within_s=180)
+    a_few_turns(running)
+    assert stage.target() == 3
+
+
+def a_few_turns(running: RunningAgent) -> None:
+    journal = running.folder / "journal.jsonl"
+    turns = len(journal.read_text().splitlines())
+    wait_for(lambda: len(journal.read_text().splitlines()) > turns + 3, "a few turns more")
 
 
 def test_the_same_by_way_of_an_https_endpoint(tmp_path: Path) -> None:
