@@ -6,6 +6,7 @@ import threading
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from heapq import merge
 
 from agent.domain.datums import Datum
 from agent.telemetry import Telemetry
@@ -73,8 +74,8 @@ class Retention:
     def put_back(self, keys: Iterable[int]) -> None:
         """To be tried again, before all that came later."""
         with self._lock:
-            back = sorted((self._in_flight.pop(key) for key in keys if key in self._in_flight), key=lambda h: h.key)
-            self._waiting.extendleft(reversed(back))
+            back = sorted((self._in_flight.pop(key) for key in keys if key in self._in_flight), key=_key)
+            self._waiting = deque(merge(back, self._waiting, key=_key))
 
     def abandon(self) -> None:
         """All that is held, and all that still comes, is lost. What is in flight may have arrived: it is not known."""
@@ -97,3 +98,7 @@ class Retention:
     def _lose(self, count: int, reason: str) -> None:
         if count:
             self._telemetry.count(f"{LOST}.{reason}", count)
+
+
+def _key(held: Held) -> int:
+    return held.key
