@@ -23,10 +23,6 @@ class Load:
     slots_per_unit: float
     """What one capacity unit of the task fleet adds."""
 
-    @property
-    def wanted(self) -> int:
-        return self.running + self.pending
-
 
 def memory_per_unit_mb(reading: ClusterReading, fleet: Fleet, known_mb: float | None = None) -> float | None:
     """What one capacity unit adds to the cluster manager's memory; None when no node tells.
@@ -134,8 +130,8 @@ def load(reading: ClusterReading, fleet: Fleet, known_mb: float | None = None) -
     `known_mb` is what a unit gave when a task node was last there.
     """
     reading = servable(reading, fleet, known_mb)
-    per_unit = memory_per_unit_mb(reading, fleet, known_mb)
-    if per_unit is None or reading.containers_pending is None or reading.applications is None:
+    per_unit, nodes = memory_per_unit_mb(reading, fleet, known_mb), reading.nodes
+    if per_unit is None or nodes is None or reading.containers_pending is None or reading.applications is None:
         return None
     room_mb = per_unit * fleet.largest_unit
     size = _size(reading, room_mb, certain=node_memory_mb(reading, fleet, known_mb) is not None)
@@ -145,7 +141,7 @@ def load(reading: ClusterReading, fleet: Fleet, known_mb: float | None = None) -
     return Load(
         running=sum(executors(application) for application in reading.applications),
         pending=reading.containers_pending,
-        free=free_slots((node for node in reading.nodes or () if node.label in places), size),
+        free=free_slots((node for node in nodes if node.label in places), size),
         # before there has been a task node it is taken to be large enough for one
         slots_per_unit=max(1.0, room_mb // size.memory_mb) / fleet.largest_unit,
     )

@@ -21,7 +21,7 @@ from agent.policy.consider import consider
 from agent.policy.guards import GUARDS
 from agent.policy.money import markets
 from agent.policy.reasons import Why
-from agent.policy.work import of_market_bought
+from agent.policy.work import moved_back_first, of_market_bought
 from agent.settings import Settings
 from agent.settings_policy import SHORTAGE
 from tests.fakes.world import World
@@ -320,6 +320,7 @@ def test_where_it_is_not_known_what_holds_work_all_that_was_moved_stays() -> Non
     less = Resize(10, 1, (Reason(Why.BREACHED, "less"),), "in")
     decision = of_market_bought(observation(fleet=order, history=past), less, settings())
     assert isinstance(decision, Resize) and decision.target == 5
+    assert moved_back_first(observation(fleet=order, history=past), decision, settings()) == decision
 
 
 def test_a_maximum_below_the_fixed_part_holds_quietly_and_hides_nothing_else() -> None:

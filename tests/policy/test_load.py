@@ -32,6 +32,9 @@ def test_a_unit_is_worth_what_the_task_nodes_have() -> None:
     assert memory_per_unit_mb(reading(nodes=(core, node("task-0"))), fleet(2)) == 4096
     assert memory_per_unit_mb(reading(nodes=(core,)), fleet(2)) == 9000, "no task node tells"
     assert memory_per_unit_mb(reading(nodes=()), fleet(2)) is None
+    empty = replace(node("task-1"), memory_total_mb=0.0)
+    assert memory_per_unit_mb(reading(nodes=(empty, node("task-0"))), fleet(2)) == 4096, "one that gives nothing yet"
+    assert memory_per_unit_mb(reading(nodes=(node("core-2"), core)), fleet(2, nodes=None)) == 9000, "the largest"
 
 
 def test_a_node_that_leaves_makes_no_unit_worth_less() -> None:
@@ -166,6 +169,10 @@ def test_what_cannot_be_served_is_told_as_advice() -> None:
     assert "b asks for 3 containers of 60000 MB, and the largest task node gives out 8192 MB, and 1 more" in found.text
     assert advice(seen(waits(app("a", LITTLE)), fleet(2)), DEMAND) == ()
     assert advice(seen(replace(told, at=NOW - 61), fleet(2)), DEMAND) == ()
+    fits = waits(app("a", ask(8192, 1), ask(60_000, 0)), app("b", asks=None))
+    assert advice(seen(fits, fleet(2)), DEMAND) == ()
+    assert advice(seen(replace(told, nodes=()), fleet(0)), DEMAND) == (), "there has been no task node"
+    assert advice(seen(replace(told, applications=None), fleet(2)), DEMAND) == ()
 
 
 def balance_of(told: ClusterReading, of: Fleet) -> float:
@@ -196,6 +203,16 @@ def test_what_is_free_in_a_partition_without_task_nodes_is_not_free() -> None:
     assert load(replace(told, nodes=CORE), fleet(0)) == Load(4, 40, 0, 8.0), "before there is a task node"
 
 
+def test_without_labels_what_is_free_is_what_yarn_says_less_what_it_keeps_for_reservations() -> None:
+    told = recorded("fragmented")
+    assert (memory_available_mb(told, fleet(2)), sum(one.memory_free_mb for one in told.nodes or ())) == (272, 1040)
+    assert memory_available_mb(replace(told, nodes=None), fleet(2)) == 272
+
+
+def test_without_nodes_nobody_knows_what_is_free() -> None:
+    assert load(replace(waits(app("a", LITTLE)), nodes=None), fleet(2), 8192.0) is None
+
+
 def test_what_is_asked_for_in_a_partition_without_task_nodes_does_not_wait_for_them() -> None:
     told = waits(app("a", ask(1024, 3), ask(1024, 5, "CORE")), nodes=(*CORE, task(0, 0)))
     assert load(told, fleet(1)) == Load(4, 3, 0, 8.0)
@@ -207,6 +224,38 @@ def test_task_nodes_in_a_partition_of_their_own_serve_that_one() -> None:
     told = waits(app("a", ask(1024, 3), ask(1024, 5, "TASK")), nodes=labelled)
     assert load(told, fleet(1)) == Load(4, 5, 2, 8.0)
     assert servable(told, fleet(1)).memory_pending_mb == 5 * 1024
+
+
+def test_what_is_asked_for_where_task_nodes_are_counts_though_yarn_does_not_count_it() -> None:
+    told = waits(app("a", ask(1024, 5, "TASK")), nodes=(task(0, 0, "TASK"),))
+    assert told.containers_pending == 0
+    assert load(told, fleet(1)) == Load(4, 5, 0, 8.0)
+
+
+def test_a_node_that_is_gone_says_nothing_of_where_task_nodes_are() -> None:
+    gone = replace(task(0, 0, "OLD"), alive=False)
+    told = waits(app("a", ask(1024, 3)), nodes=(*CORE, gone, task(1, 0)))
+    found = load(told, fleet(2))
+    assert found is not None and found.pending == 3
+    unlisted = load(told, fleet(2, nodes=None))
+    assert unlisted is not None and unlisted.pending == 3
+
+
+def test_figures_that_a_release_does_not_tell_stay_untold() -> None:
+    """Hadoop 2.8 tells no pending memory and no pending cores."""
+    told = waits(app("a", LITTLE), app("b", HUGE), memory_pending_mb=None, cores_pending=None)
+    found = servable(told, fleet(2))
+    assert (found.containers_pending, found.memory_pending_mb, found.cores_pending) == (40, None, None)
+    assert servable(replace(told, containers_pending=None), fleet(2)).containers_pending is None
+
+
+def test_of_yarns_sums_only_what_cannot_be_served_is_left_out() -> None:
+    """What b waits for is not told one by one; a asks for two cores, and the scheduler books one where none is told."""
+    wide = replace(ask(60_000, 3), cores=2.0)
+    untold = replace(ask(50_000, 2), cores=None)
+    told = waits(app("a", wide, untold), app("b", asks=None), containers_pending=25, memory_pending_mb=300_000.0)
+    found = servable(replace(told, cores_pending=40.0), fleet(2))
+    assert (found.containers_pending, found.memory_pending_mb, found.cores_pending) == (20, 20_000, 40 - 6 - 2)
 
 
 def test_where_not_all_is_told_yarns_own_sums_count() -> None:
