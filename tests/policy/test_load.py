@@ -16,7 +16,7 @@ from agent.domain.readings import Application, ClusterManager, ClusterNode, Clus
 from agent.domain.stages import RemainingWork
 from agent.policy import demand, measured
 from agent.policy.advice import advice
-from agent.policy.load import Load, asked, load, memory_available_mb, memory_per_unit_mb, servable
+from agent.policy.load import Load, asked, executors, load, memory_available_mb, memory_per_unit_mb, servable
 from agent.policy.reasons import Why
 from agent.wire import yarn
 from agent.wire.json_fields import Malformed
@@ -293,3 +293,20 @@ def test_a_session_without_executors_holds_nothing() -> None:
     assert load(waits(idle, nodes=(task(0, 8192), task(1, 7168))), fleet(2)) == Load(0, 0, 1, 1.0)
     assert load(waits(replace(idle, containers=None)), fleet(2)) is None, "not told"
     assert load(waits(replace(idle, asks=None), containers_pending=None), fleet(2)) is None
+    unsized = app("a", held=2, memory_used_mb=0.0)
+    assert load(waits(unsized, nodes=(task(0, 8192),)), fleet(1)) is None, "executors of no known size"
+
+
+@pytest.mark.parametrize(
+    ("one", "held", "waiting"),
+    [
+        (app("a", LITTLE, ask(512, 2)), 4, 42),
+        (app("a", held=0), 0, 0),
+        (replace(app("a"), containers=None, asks=None), 0, 0),
+        (replace(app("a", LITTLE), state="ACCEPTED"), 0, 40),
+    ],
+)
+def test_executors_are_what_a_running_application_holds_beside_its_master(
+    one: Application, held: int, waiting: int
+) -> None:
+    assert (executors(one), asked(one)) == (held, waiting)

@@ -12,6 +12,7 @@ from agent.domain.observation import Observation
 from agent.domain.readings import Application, ClusterNode, ContainerAsk
 from agent.policy.guards import GUARDS, apply
 from agent.policy.history import advance
+from agent.policy.queue import useful
 from agent.policy.reasons import Why
 from tests.policy.build import NOW, OUT, history, observation, reading, settings, signal
 
@@ -71,6 +72,14 @@ def test_every_other_scale_out_stands(rule: str | None, told: Observation) -> No
     codes = [reason.code for reason in decision.because]
     assert Why.QUEUE_LIMITED not in codes
     assert isinstance(decision, Resize) or rule is None
+
+
+@pytest.mark.parametrize("policy", ["demand", "dataproc", "containers"])
+def test_of_what_asks_because_of_waiting_work_only_growth_is_withheld(policy: str) -> None:
+    held = useful(seen(NAMED), Resize(10, 15, WANT, policy), TOLD)
+    assert isinstance(held, Hold) and held.because[-1].code == Why.QUEUE_LIMITED
+    less = Resize(10, 7, WANT, policy)
+    assert useful(seen(NAMED), less, TOLD) == less
 
 
 def test_it_lasts_only_while_every_view_shows_it() -> None:
