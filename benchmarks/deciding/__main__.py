@@ -14,7 +14,7 @@ from rich.table import Table
 from agent.simulate import session
 from agent.simulate.world import World
 from benchmarks.deciding import hindsight, robust, score
-from benchmarks.deciding.bench import WORLD, Bench, load, outdated
+from benchmarks.deciding.bench import WORLD, Bench, Together, load, outdated
 from benchmarks.deciding.families import CLASSIC, DEFAULT_DATAPROC, DEFAULT_DEMAND, FAMILIES, Candidate, in_turn
 from benchmarks.deciding.results import Results
 
@@ -31,7 +31,7 @@ Job = tuple[Bench, Candidate, World]
 @click.option("--results", "path", type=click.Path(path_type=Path), default=Path("deciding-results.jsonl"))
 @click.option("--each", type=click.IntRange(2, 40), default=40, help="Settings of each family that are tuned over.")
 @click.option("--score-only", is_flag=True, help="Run nothing: score with what each family has on both traces.")
-@click.option("--fresh", type=FILE, help="A third trace, on which what was tuned on each of the two is scored too.")
+@click.option("--fresh", type=FILE, help="A third trace, on which what was tuned on both is scored too.")
 @click.option("--robust", "only_robust", is_flag=True, help="Instead: default settings where something is wrong.")
 @click.option("--hindsight", "only_hindsight", is_flag=True, help="Instead: what plans cost that know all beforehand.")
 @click.option("--spot-series", type=FILE, help="With --robust: a recorded spot market, time_s,available_units.")
@@ -66,7 +66,7 @@ def main(
     for tuned, scored in (benches, benches[::-1]):
         console.print(_table(tuned, scored, chosen))
     if third is not None:
-        _score_on(third, benches, chosen, console)
+        _score_on(third, Together(benches), chosen, console)
 
 
 def _tune(benches: Sequence[Bench], chosen: Sequence[Candidate], console: Console) -> None:
@@ -77,15 +77,14 @@ def _tune(benches: Sequence[Bench], chosen: Sequence[Candidate], console: Consol
     _run_all([(bench, one, WORLD) for one in (*FIXED, *chosen) for bench in benches], console)
 
 
-def _score_on(third: Bench, benches: Sequence[Bench], chosen: Sequence[Candidate], console: Console) -> None:
-    """Only what is on a front of the two has to be run on the third."""
-    fronts = [_front(bench, chosen) for bench in benches]
-    _run_all([(third, one, WORLD) for one in dict.fromkeys([*FIXED, *fronts[0], *fronts[1]])], console)
-    for bench, front in zip(benches, fronts, strict=True):
-        console.print(_table(bench, third, front))
+def _score_on(third: Bench, tuned: Together, chosen: Sequence[Candidate], console: Console) -> None:
+    """Only what is on a front has to be run on the third."""
+    front = _front(tuned, chosen)
+    _run_all([(third, one, WORLD) for one in dict.fromkeys([*FIXED, *front])], console)
+    console.print(_table(tuned, third, front))
 
 
-def _front(bench: Bench, chosen: Sequence[Candidate]) -> list[Candidate]:
+def _front(bench: Together, chosen: Sequence[Candidate]) -> list[Candidate]:
     found = []
     for family in FAMILIES:
         known = [(one, told) for one in chosen if one.family == family and (told := bench.known(one)) is not None]
@@ -112,11 +111,11 @@ def _run_all(jobs: Sequence[Job], console: Console) -> None:
             progress.advance(bar)
 
 
-def _table(tuned: Bench, scored: Bench, chosen: Sequence[Candidate]) -> Table:
+def _table(tuned: Bench | Together, scored: Bench, chosen: Sequence[Candidate]) -> Table:
     default = scored.known(DEFAULT_DATAPROC)
     if default is None:
         raise click.ClickException("the default Dataproc policy has not been run yet")
-    table = Table(title=f"tuned on {tuned.workload.name}, scored on {scored.workload.name}")
+    table = Table(title=f"tuned on {tuned.name}, scored on {scored.name}")
     for column in ("family", "settings", "mean delay s", "p99 s", "node-hours", "demand against it"):
         table.add_column(column, justify="left" if column == "family" else "right")
     for times in TIMES:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import fmean
 
 from agent.simulate import swim
 from agent.simulate.outcome import Outcome, outcome
@@ -26,6 +27,10 @@ class Bench:
     """Their digest."""
     results: Results
     ideal: Ran | None = None
+
+    @property
+    def name(self) -> str:
+        return self.workload.name
 
     def of(self, candidate: Candidate, world: World = WORLD) -> Outcome:
         known = self.known(candidate, world)
@@ -51,6 +56,24 @@ class Bench:
 
     def _key(self, candidate: Candidate, world: World) -> str:
         return key(self.jobs, world, candidate.settings(world.turn_period_s))
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """Several traces as one to tune on: what is known of a setting is the mean over them."""
+
+    benches: Sequence[Bench]
+
+    @property
+    def name(self) -> str:
+        return " and ".join(bench.name for bench in self.benches)
+
+    def known(self, candidate: Candidate) -> Outcome | None:
+        found = [known for bench in self.benches if (known := bench.known(candidate)) is not None]
+        if len(found) < len(self.benches):
+            return None
+        hours, delay_s = fmean(one.node_hours for one in found), fmean(one.mean_delay_s for one in found)
+        return replace(found[0], node_hours=hours, mean_delay_s=delay_s)
 
 
 def load(path: Path, results: Results) -> Bench:
