@@ -24,7 +24,7 @@ from agent.telemetry import Telemetry
 from agent.wire import refusals
 from tests.captures import FILES, connections, first, report
 
-WAIT_S = 30.0
+WAIT_S = 120.0
 APP = "application_1795220000000_0001"
 
 
