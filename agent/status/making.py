@@ -10,7 +10,7 @@ from agent.aggregate.snapshot import Snapshot
 from agent.domain.decisions import differ
 from agent.domain.observation import Observation
 from agent.domain.turns import Turn
-from agent.policy import busy, ending
+from agent.policy import busy, ending, reasons
 from agent.settings import Settings
 from agent.status import sights
 from agent.status.keeping import said
@@ -27,6 +27,7 @@ from agent.status.state import (
     Paused,
     Probe,
     Reason,
+    Request,
     Series,
     State,
     Voice,
@@ -91,6 +92,7 @@ def state(turn: Turn, held: Held | None, kept: Kept, loops: tuple[Loop, ...], se
         ),
         paused=_paused(seen),
         interruption=_interruption(seen),
+        requests=tuple(_requests(turn)),
         figures=tuple(sights.figures(seen, settings)),
         series=kept.series,
     )
@@ -118,6 +120,24 @@ def _voices(turn: Turn) -> Iterable[Voice]:
     for shadow, voices in ((False, turn.proposals), (True, turn.shadows)):
         for name, decision in voices:
             yield Voice(policy=name, shadow=shadow, differs=differ(decision, turn.decision), decision=said(decision))
+
+
+def _requests(turn: Turn) -> Iterable[Request]:
+    answers = {answer.id: answer for answer in turn.requests}
+    for asked in turn.observation.requests[: sights.LISTED]:
+        answer = answers.get(asked.id)
+        yield Request(
+            id=sights.cut(asked.id),
+            source=str(asked.source),
+            name=sights.cut(asked.name),
+            why=sights.cut(asked.why),
+            asked_at=asked.asked_at,
+            expires_at=asked.expires_at,
+            fate=None if answer is None else str(answer.fate),
+            because=()
+            if answer is None
+            else tuple(Reason(code=str(one.code), text=one.text) for one in reasons.own(answer.because)),
+        )
 
 
 def _idle(seen: Observation, settings: Settings) -> Idle:

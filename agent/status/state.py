@@ -322,6 +322,23 @@ class Paused:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What somebody outside the agent asks for, and what the last turn made of it."""
+
+    id: str
+    source: str
+    """by hand, alarm."""
+    name: str
+    """The alarm, or who asked."""
+    why: str
+    asked_at: float
+    expires_at: float
+    fate: str | None
+    """waiting, applied, met, refused, failed, dry run, expired, superseded; None while no turn has judged it."""
+    because: tuple[Reason, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Interruption:
     """EC2's word about the primary itself."""
 
@@ -371,6 +388,8 @@ class State:
     paused: Paused | None
     """While a pause is in force."""
     interruption: Interruption | None
+    requests: tuple[Request, ...]
+    """Those that the last turn saw; at most 20."""
     figures: tuple[Figure, ...]
     """Every metric that has a value."""
     series: Series

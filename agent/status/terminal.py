@@ -100,6 +100,8 @@ def _alerts(state: State) -> Iterator[str]:
         yield f"only observing: the cluster has a {state.cluster.foreign_scaler}"
     if state.paused is not None:
         yield f"paused ({state.paused.why}) until {clock(state.paused.until)} UTC"
+    for asked in state.requests:
+        yield f"request {asked.source} of {asked.name or 'somebody'}: {asked.fate or 'not judged yet'}"
     for right in state.missing:
         yield f"without the capability {right.capability}: {right.text}"
     for each in state.losses.counts:

@@ -82,15 +82,16 @@ def state(
     decision: Decision | None = None,
     outcome: Outcome = Outcome.NONE,
     *,
+    made: Turn | None = None,
     table: Held | None = None,
     settings: Settings | None = None,
     **observed: Any,
 ) -> State:
-    """The state after one such turn, the agent's first."""
+    """The state after one such turn, or the one given: the agent's first."""
     given = build.settings() if settings is None else settings
     if table is not None and "signals" not in observed:
         observed["signals"] = seen_by(table, build.observation())
-    made = turn(decision, outcome, **observed)
+    made = turn(decision, outcome, **observed) if made is None else made
     chronicle = Chronicle()
     kept = Kept(
         turns=1,

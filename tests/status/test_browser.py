@@ -200,9 +200,25 @@ def test_a_keyboard_and_a_screen_reader_find_their_way(visit: Visit) -> None:
     expect(page.get_by_role("region", name="Task capacity", exact=True)).to_be_visible()
     expect(page.get_by_role("img", name=re.compile("Target and provisioned units"))).to_be_visible()
     expect(page.get_by_role("link", name="state.json")).to_be_visible()
+    expect(page.get_by_role("status").filter(has_text="Holding")).to_have_count(1, timeout=PATIENCE_MS)
     page.locator("summary").focus()
     page.keyboard.press("Enter")
     expect(page.locator("#figures table")).to_be_visible()
+
+
+def test_focus_and_what_is_marked_outlive_the_next_turn(visit: Visit) -> None:
+    page = visit.page
+    page.locator("summary").click()
+    page.locator("#figures .scroll").focus()
+    page.evaluate("window.first = document.querySelector('#figures table')")
+    wait_for(lambda: page.evaluate("!window.first.isConnected"), "the table has been renewed")
+    assert page.evaluate("document.activeElement.matches('#figures .scroll')")
+    page.evaluate("getSelection().selectAllChildren(document.querySelector('#applications td'))")
+    marked = page.evaluate("String(getSelection())")
+    turns = page.locator("#decision .muted").inner_text()
+    expect(page.locator("#decision .muted")).not_to_have_text(turns, timeout=PATIENCE_MS)
+    assert HOSTILE in marked
+    assert page.evaluate("String(getSelection())") == marked
 
 
 def test_when_the_agent_is_gone_the_page_says_so_and_when_it_is_back_goes_on(browser: Browser, tmp_path: Path) -> None:

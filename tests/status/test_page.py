@@ -14,13 +14,14 @@ from agent.domain.decisions import Hold, Outcome, Resize, Terminate
 from agent.domain.observation import Evidence, Interruption, Pause
 from agent.domain.prices import UnitPrices
 from agent.domain.readings import Application
+from agent.domain.requests import Answer, Fate, Request, Source
 from agent.domain.rights import Capability, MissingRight
 from agent.policy import busy
 from agent.status import page
 from agent.status.state import State
 from agent.status.wording import duration
 from tests.policy import build
-from tests.status.states import NOW, because, held, state
+from tests.status.states import NOW, because, held, state, turn
 
 HOSTILE = "<script>alert(1)</script>\"'&<img src=x onerror=alert(2)>\x00\ud800]]>--></title></style>"
 
@@ -135,6 +136,24 @@ def test_what_wants_a_person_is_said_on_top() -> None:
     assert "paused (maintenance), over in 10 min" in text
     assert "only observing: the cluster has a managed scaling policy" in text
     assert "application_7" in text
+
+
+def test_requests_from_outside_are_told_with_what_became_of_them() -> None:
+    asked = Request(
+        id="1",
+        source=Source.ALARM,
+        name="heap",
+        why="p90",
+        asked_at=NOW - 60,
+        expires_at=NOW + 60,
+        cooldown_s=1,
+        units=2,
+    )
+    made = turn(requests=(asked,))
+    judged = replace(made, requests=(Answer(id="1", at=NOW, fate=Fate.WAITING, because=because("cooldown")),))
+    for seen, words in ((made, "not judged yet"), (judged, "waiting: text of cooldown")):
+        text = " ".join(read(state(made=seen)).text.split())
+        assert f"request alarm of heap, 1 min ago {words}" in text
 
 
 def test_a_pause_that_is_over_is_not_shown() -> None:

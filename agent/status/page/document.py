@@ -86,6 +86,8 @@ def _cards(state: State) -> list[Content]:
 
 def _page(title: str, head: list[Content], main: Element) -> str:
     mark = el("svg", el("path", d="M1 9q3.5-5 7 0t7 0"), class_="mark", viewBox="0 0 16 16", aria_hidden="true")
+    # said when the headline changes, and only then: what is renewed every turn must not be read out every turn
+    spoken = el("p", id="spoken", class_="spoken", role="status")
     away = el("p", id="away", class_="away", role="status", hidden="")
     links = [el("a", name, href=name) for name in ("state.json", "metrics", "healthz")]
     root = el(
@@ -104,6 +106,7 @@ def _page(title: str, head: list[Content], main: Element) -> str:
             "body",
             el("header", mark, head),
             away,
+            spoken,
             main,
             el("footer", "Tidemark, read-only. ", [each for link in links for each in (link, " ")]),
             SCRIPT_ELEMENT,

@@ -42,13 +42,23 @@
     document.body.classList.toggle("old", Boolean(said));
   };
 
+  const reached = "summary, .scroll, a";
+
   const swap = (before, after) => {
+    const focus = [...before.querySelectorAll(reached)].indexOf(document.activeElement);
     const open = [...before.querySelectorAll("details[open]")].map((each) => each.id);
     const scrolled = [...before.querySelectorAll(".scroll")].map((each) => each.scrollLeft);
     before.replaceChildren(...after.childNodes);
     before.className = after.className;
     for (const id of open) { const each = document.getElementById(id); if (each) each.open = true; }
     before.querySelectorAll(".scroll").forEach((each, number) => { each.scrollLeft = scrolled[number] || 0; });
+    if (focus >= 0) before.querySelectorAll(reached)[focus]?.focus({ preventScroll: true });
+  };
+
+  // who marks text to copy it keeps it
+  const selectedIn = (element) => {
+    const selection = getSelection();
+    return !selection.isCollapsed && element.contains(selection.anchorNode);
   };
 
   const renew = (text) => {
@@ -60,13 +70,15 @@
     for (const part of whole ? ["header", "main"] : ["header", "#notes", "#decision", ...cards]) {
       const before = document.querySelector(part), after = fresh.querySelector(part);
       const text = after && after.innerHTML;
-      if (before && after && shown.get(part) !== text) {
+      if (before && after && shown.get(part) !== text && !selectedIn(before)) {
         swap(before, after);
         shown.set(part, text);
       }
     }
     Object.assign(main().dataset, fresh.querySelector("main").dataset);
     document.title = fresh.title;
+    const headline = document.getElementById("decision-title");
+    if (headline) put(document.getElementById("spoken"), headline.textContent);
   };
 
   const look = async () => {

@@ -43,7 +43,6 @@ def decision(state: State) -> Element:
         id="decision",
         class_=f"card wide says-{now.decision.says}",
         aria_labelledby="decision-title",
-        aria_live="polite",
     )
 
 
@@ -60,6 +59,12 @@ def _notes(state: State) -> Iterator[Element]:
     yield from _sight_notes(state)
     if state.paused is not None:
         yield note("warn", f"paused ({state.paused.why}), over ", until(state.paused.until, state.at))
+    for asked in state.requests:
+        said = "; ".join(reason.text for reason in asked.because)
+        fate = f" {asked.fate or 'not judged yet'}{': ' if said else ''}{said}"
+        yield note(
+            "info", f"request {asked.source} of {asked.name or 'somebody'}, ", ago(asked.asked_at, state.at), fate
+        )
     for right in state.missing:
         yield note(
             "warn", f"without the capability {right.capability}: {right.text}; since ", ago(right.since, state.at)
