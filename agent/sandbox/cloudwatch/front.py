@@ -16,9 +16,11 @@ from moto.core.exceptions import ServiceException
 from agent.domain.ports import Clock
 from agent.sandbox.cloudwatch import alarm_operations, dashboard_operations, data_operations, messages
 from agent.sandbox.cloudwatch.alarms import Transition
+from agent.sandbox.cloudwatch.metrics import Metric
 from agent.sandbox.cloudwatch.model import Dashboard, Model, Operation, new_model
 from agent.sandbox.cloudwatch.quotas import CLOUDWATCH_QUOTAS
 from agent.sandbox.cloudwatch.received import Hour, as_json
+from agent.sandbox.cloudwatch.statistics import of_values
 from agent.sandbox.protocol import Codec, Environ, Question, StartResponse, Wsgi, body_of, scope_of
 from agent.sandbox.throttle import Quota, Throttle
 
@@ -85,6 +87,14 @@ class CloudWatchFront:
                 model.alarms.advance(self._clock())
         for model in models:
             self._act(model)
+
+    def of_aws(
+        self, namespace: str, name: str, dimensions: Mapping[str, str], value: float, at: float, region: str = ""
+    ) -> None:
+        """One point that a service of AWS publishes itself: in `AWS/…` nobody else may."""
+        metric = Metric(namespace, name, tuple(sorted(dimensions.items())))
+        with self._lock:
+            self._model(region or self._region).metrics.put(metric, of_values(at, [(value, 1.0)], None))
 
     def received(self, region: str | None = None) -> Mapping[int, Hour]:
         """What was asked, by the time at which each hour of the sandbox's clock began."""
