@@ -301,14 +301,18 @@ def test_another_dimension_set_is_another_metric(world: CloudWatchWorld) -> None
 
 def test_a_faster_sandbox_has_shorter_minutes() -> None:
     with cloudwatch_world(alarm_speed=30.0) as world:
-        name = world.alarm()
-        world.cloudwatch.put_metric_data(
-            Namespace=NAMESPACE, MetricData=[{"MetricName": "Load", "Timestamp": world.clock.now + 1, "Value": 11}]
-        )
+        name = world.alarm(Statistic="Sum")
+        data = [
+            {"MetricName": "Load", "Timestamp": world.clock.now + after, "Value": value}
+            for after, value in ((1, 11), (3, 6))
+        ]
+        world.cloudwatch.put_metric_data(Namespace=NAMESPACE, MetricData=data)
         world.pass_time(1.9)
         assert world.state(name) == "INSUFFICIENT_DATA"
         world.pass_time(0.1)
         assert world.state(name) == "ALARM"
+        world.pass_time(2)
+        assert world.state(name) == "OK", "the second of the short minutes has 6 and no more"
 
 
 @given(st.floats(0.1, 1000), st.floats(1, 2e9))
@@ -365,10 +369,12 @@ def test_a_composite_alarm_follows_its_rule(world: CloudWatchWorld) -> None:
 
 def test_composites_of_composites_are_evaluated_after_them(world: CloudWatchWorld) -> None:
     leaf = world.alarm()
-    world.cloudwatch.put_composite_alarm(AlarmName="b", AlarmRule=f"ALARM({leaf})")
-    world.cloudwatch.put_composite_alarm(AlarmName="a", AlarmRule="ALARM(b)")
+    for name, rule in (("a", f"ALARM({leaf})"), ("b", f"ALARM({leaf})"), ("a", "ALARM(b)")):
+        world.cloudwatch.put_composite_alarm(AlarmName=name, AlarmRule=rule)
     world.minute(11.0)
     assert [world.state(name) for name in ("a", "b")] == ["ALARM", "ALARM"]
+    since = {world.described(name)["StateUpdatedTimestamp"].timestamp() for name in ("a", "b", leaf)}
+    assert since == {world.clock.now}
 
 
 def test_rules_that_lead_nowhere_or_in_a_circle_are_refused(world: CloudWatchWorld) -> None:

@@ -77,7 +77,9 @@ GUIDE = {
     "FILL(m2, 7)": [20, 7, 20, 7],
     "FILL(m2, m1)": [20, 20, 20, 0],
     "FILL(m2, REPEAT)": [20, 20, 20, 20],
+    "FILL(IF(m1 != 0, m1), REPEAT)": [30, 20, 20, 20],
     "FILL(m2, LINEAR)": [20, 20, 20],
+    "FILL(IF(m1 != 20, m1), LINEAR)": [30, 15, 0, 0],
     "FILL(m2, MIN(m1))": [20, 0, 20, 0],
     "SUM(FILL(METRICS(), 1))": [50, 21, 20, 1],
     # one by one
