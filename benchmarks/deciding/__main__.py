@@ -78,18 +78,24 @@ def _tune(benches: Sequence[Bench], chosen: Sequence[Candidate], console: Consol
 
 
 def _score_on(third: Bench, tuned: Together, chosen: Sequence[Candidate], console: Console) -> None:
-    """Only what is on a front has to be run on the third."""
-    front = _front(tuned, chosen)
-    _run_all([(third, one, WORLD) for one in dict.fromkeys([*FIXED, *front])], console)
-    console.print(_table(tuned, third, front))
+    """Only what stands next to one of the delays has to be run on the third."""
+    near = [one for family in FAMILIES for one in _near(tuned, [one for one in chosen if one.family == family])]
+    _run_all([(third, one, WORLD) for one in (*FIXED, *near)], console)
+    console.print(_table(tuned, third, near))
 
 
-def _front(bench: Together, chosen: Sequence[Candidate]) -> list[Candidate]:
-    found = []
-    for family in FAMILIES:
-        known = [(one, told) for one in chosen if one.family == family and (told := bench.known(one)) is not None]
-        found += [known[at][0] for at in score.front([told for _, told in known])]
-    return found
+def _near(tuned: Together, family: Sequence[Candidate]) -> list[Candidate]:
+    """Of the family's front the settings on either side of each delay."""
+    default = tuned.known(DEFAULT_DATAPROC)
+    known = [(one, told) for one in family if (told := tuned.known(one)) is not None]
+    if default is None or not known:
+        return []
+    front = [known[at] for at in score.front([told for _, told in known])]
+    kept = set()
+    for times in TIMES:
+        after = sum(told.mean_delay_s < times * default.mean_delay_s for _, told in front)
+        kept |= set(range(max(0, after - 1), min(len(front), after + 1)))
+    return [front[at][0] for at in sorted(kept)]
 
 
 def _robust(benches: Sequence[Bench], recorded: Sequence[tuple[float, int]], console: Console) -> bool:
