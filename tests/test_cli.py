@@ -65,6 +65,18 @@ def test_config_prints_a_settings_file_with_the_same_meaning(good: Path) -> None
     assert parse(done.output) == parse(LEAST)
 
 
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [("", "move it to notices.topic_arn"), ('[notices]\ntopic_arn = "{topic}"\n', "not used beside notices.topic_arn")],
+)
+def test_the_older_place_of_the_topic_is_good_and_remarked_on(tmp_path: Path, more: str, said: str) -> None:
+    file, topic = tmp_path / "older.toml", "arn:aws:sns:eu-west-1:123456789012:older"
+    file.write_text(f'{LEAST}[idle]\nnotice_topic_arn = "{topic}"\n{more.format(topic=topic)}')
+    found = tidemark("check", file)
+    assert found.exit_code == 0 and "good" in found.output
+    assert said in " ".join(found.output.split())
+
+
 def test_replay_of_what_is_no_journal_is_1_and_says_so(good: Path, tmp_path: Path) -> None:
     (tmp_path / "journal.jsonl").write_text("not a journal\n")
     done = tidemark("replay", tmp_path / "journal.jsonl", "--config", good)

@@ -171,7 +171,11 @@ _AGENT = (
         marks_loss=True,
     ),
     Metric(
-        "PollErrors", Unit.COUNT, Over.AGENT, Aggregation.DELTA, "Polls of YARN, HDFS, Spark or the node that failed."
+        "PollErrors",
+        Unit.COUNT,
+        Over.AGENT,
+        Aggregation.DELTA,
+        "Polls of YARN, HDFS, Spark, Kinesis' lag or the node that failed.",
     ),
     Metric(
         "PublishErrors", Unit.COUNT, Over.AGENT, Aggregation.DELTA, "PutMetricData calls that failed; most are retried."

@@ -17,6 +17,16 @@ class Route:
     kinds: frozenset[NoticeKind]
 
 
+def remarks(settings: Settings) -> tuple[str, ...]:
+    """What is well to know of these settings, though they can be used."""
+    told, older = settings.notices, settings.idle.notice_topic_arn
+    if older is None:
+        return ()
+    if told.topic_arn is None and told.json_topic_arn is None:
+        return ("idle.notice_topic_arn is told of the cluster's end only: move it to notices.topic_arn for the rest",)
+    return ("idle.notice_topic_arn is not used beside notices.topic_arn: leave it out",)
+
+
 def topic(settings: Settings) -> str | None:
     """One of the topics that notices go to; None where they are only logged."""
     way = route(settings)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 import agent
-from agent.verbs.common import SETTINGS_FILE, load
+from agent.verbs.common import SETTINGS_FILE, load, warn
 
 if TYPE_CHECKING:
     pass
@@ -38,8 +38,11 @@ def run(path: Path) -> None:
 @click.argument("path", metavar="FILE", type=SETTINGS_FILE)
 def check(path: Path) -> None:
     """Say whether the settings in FILE can be used; every fault at once."""
-    load(path)
+    from agent.notices.route import remarks
+
+    settings = load(path)
     click.secho(f"{path}: good", fg="green")
+    warn(list(remarks(settings)))
 
 
 @click.command()
