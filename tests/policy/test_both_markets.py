@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.domain.decisions import Decision, Hold, Reason, Resize, Terminate
-from agent.domain.fleets import FleetNode
+from agent.domain.fleets import FleetNode, TaskGroup
 from agent.domain.observation import Observation, Shortage
 from agent.domain.prices import UnitPrices
 from agent.domain.rights import Capability, MissingRight
@@ -21,6 +21,7 @@ from agent.policy.consider import consider
 from agent.policy.guards import GUARDS
 from agent.policy.money import markets
 from agent.policy.reasons import Why
+from agent.policy.shortage import takes_away
 from agent.policy.work import moved_back_first, of_market_bought
 from agent.settings import Settings
 from agent.settings_policy import SHORTAGE
@@ -196,6 +197,41 @@ def test_spot_that_takes_a_node_every_few_minutes_holds_the_cluster_for_no_longe
     found = turns(observation(signals={"Free": signal(90)}), told, 250, losing)
     acted = [10 * number for number, decision in enumerate(found) if isinstance(decision, Resize)]
     assert acted[0] == 250 + 1800
+
+
+DEAR = TaskGroup(id="g", state="RUNNING", on_demand=True, target=5, provisioned=5)
+
+
+def less(target: int, rule: str = "in", current: int = 10) -> Resize:
+    return Resize(current, target, (Reason(Why.BREACHED, "less"),), rule)
+
+
+@pytest.mark.parametrize(
+    ("seen", "decision", "takes"),
+    [
+        (fleet(10, 6), less(8), False),  # four are still to come
+        (fleet(10, 6), less(6), False),
+        (fleet(10, 6), less(5), True),
+        (fleet(10), less(9), True),
+        (fleet(10), less(12), False),
+        (None, less(9), True),
+        (fleet(10, 6), Hold(()), False),
+        # of each market two are to come: more than that is there
+        (of_markets(5, 5, (3, 3)), less(8), False),
+        (of_markets(5, 5, (3, 3)), less(7), True),
+        (of_markets(5, 5, (5, 2)), less(9), True),
+        (of_markets(5, 5, (2, 5)), less(9), True),
+        (of_markets(5, 5, (4, 2)), less(9), False),
+        (of_markets(5, 5, (4, 2)), less(8), True),
+        # an answer to a shortage says itself what stays on each
+        (of_markets(5, 5, (5, 2)), less(7, SHORTAGE), False),
+        (of_markets(5, 5, (5, 2)), less(6, SHORTAGE), True),
+        # and of groups those that did not come go first
+        (of_markets(5, 5, (5, 2), groups=(DEAR,)), less(7), False),
+    ],
+)
+def test_only_what_is_there_can_be_taken_away(seen: Any, decision: Decision, takes: bool) -> None:
+    assert takes_away(observation(fleet=seen), decision) is takes
 
 
 @pytest.mark.parametrize("kind", ["dataproc", "demand"])

@@ -67,6 +67,20 @@ def test_on_demand_growth_is_reckoned_at_its_own_price() -> None:
     assert isinstance(by_share, Resize) and (by_share.target, by_share.on_demand) == (13, 3)
 
 
+def test_the_market_that_does_not_grow_is_paid_for_too() -> None:
+    mixed = fleet(10, target_on_demand=2, target_spot=8, provisioned_on_demand=2, provisioned_spot=8)
+    untold = affordable(
+        observation(fleet=mixed, prices=UnitPrices(at=NOW, spot=0.1, on_demand=None)), grow(), told(9.0)
+    )
+    assert isinstance(untold, Hold) and untold.because[-1].code == Why.PRICE_UNKNOWN
+    # 2 at 0.30 are there, and 1.15 more pays for eleven at 0.10
+    for on_demand in (None, 2):
+        decision = affordable(observation(fleet=mixed, prices=CHEAP), grow(on_demand=on_demand), told(1.75))
+        assert isinstance(decision, Resize) and (decision.target, decision.on_demand) == (13, on_demand)
+    nothing = affordable(observation(fleet=mixed, prices=CHEAP), grow(on_demand=7), told(1.4))
+    assert isinstance(nothing, Hold) and nothing.because[-1].code == Why.MONEY_CAP
+
+
 def test_giving_back_is_never_hindered() -> None:
     less = Resize(10, 5, WANT, "in")
     assert affordable(observation(prices=None), less, told(0.01)) == less
