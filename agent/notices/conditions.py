@@ -191,7 +191,7 @@ def _refusal(turn: Turn, what: str, refusal: Refusal, withheld: Reason) -> Notic
         kind=NoticeKind.REFUSAL_LASTING,
         severity=Severity.WARNING,
         at=at,
-        headline=f"{words[what]} for {lasted_s / 60:.0f} minutes, and is held: {withheld.code}",
+        headline=f"{words[what]} for {_lasting(lasted_s)}, and is held: {withheld.code}",
         because=(*turn.wanted.because[:1], withheld),
         advice=advice(withheld.code),
         facts={"withheld": what, "reason": withheld.code, "lasted_s": round(lasted_s)},
@@ -234,7 +234,7 @@ def _sight(known: Conditions, turn: Turn, settings: Settings) -> Found:
             kind=NoticeKind.SIGHT_BACK,
             severity=Severity.INFO,
             at=at,
-            headline="is seen again: the cluster manager answers",
+            headline="has a cluster manager that answers again",
             facts={"blind_s": round(at - (known.blind_since or at))},
         )
         return replace(known, blind_since=None, blind_told=False), ((back,) if known.blind_told else ())
@@ -245,9 +245,13 @@ def _sight(known: Conditions, turn: Turn, settings: Settings) -> Found:
         kind=NoticeKind.BLIND,
         severity=Severity.WARNING,
         at=at,
-        headline=f"has not been seen for {(at - since) / 60:.0f} minutes: no scale in, and no end for idleness",
+        headline=f"has had a silent cluster manager for {_lasting(at - since)}: no scale in, no end for idleness",
         because=(Reason(Why.BLIND, why),),
         advice=advice(Why.BLIND),
         facts={"blind_s": round(at - since)},
     )
     return known, ((notice,) if due else ())
+
+
+def _lasting(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} minutes"
