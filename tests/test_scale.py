@@ -83,7 +83,9 @@ def test_a_change_is_applied_within_the_limits_and_stands_in_the_journal(endpoin
         assert "the month's end" in done.stdout
         assert "exceed the limit 4" in done.stdout
         assert target(endpoint, cluster) == 4
-        turns = [json.loads(line) for line in (tmp_path / "journal.jsonl").read_text().splitlines()]
+        # the answer comes after the journal's line
+        whole, _, _ = (tmp_path / "journal.jsonl").read_text().rpartition("\n")
+        turns = [json.loads(line) for line in whole.splitlines() if line]
         (acted,) = (turn for turn in turns if turn["kind"] == "turn" and turn["outcome"] == "applied")
         assert acted["decision"]["rule"] == "by hand"
         assert [answer["fate"] for answer in acted["requests"]] == ["applied"]

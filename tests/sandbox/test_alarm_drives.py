@@ -151,6 +151,16 @@ def own_cluster(stage: Stage) -> Callable[[str], str]:
     )
 
 
+def journalled(folder: Path) -> list[dict[str, Any]]:
+    """The lines that are whole by now."""
+    whole, _, _ = (folder / "journal.jsonl").read_text().rpartition("\n")
+    return [json.loads(line) for line in whole.splitlines() if line]
+
+
+def applied(folder: Path) -> list[dict[str, Any]]:
+    return [turn for turn in journalled(folder) if turn.get("outcome") == "applied"]
+
+
 def crossed(running: RunningAgent, stage: Stage) -> str:
     """The alarm is put, is OK by what the agent publishes, and then goes to ALARM; the fleet follows."""
     alarm = stage.put_alarm()
@@ -166,8 +176,9 @@ def test_the_agents_own_metric_crosses_the_bound_of_an_alarm_and_the_fleet_grows
         queue = f'queue_url = "{stage.queue}"'
         with agent(tmp_path, told(stage, tmp_path, queue), own_cluster(stage)) as running:
             alarm = crossed(running, stage)
-            turns = [json.loads(line) for line in (tmp_path / "journal.jsonl").read_text().splitlines()]
-            (acted,) = (turn for turn in turns if turn["kind"] == "turn" and turn["outcome"] == "applied")
+            # EMR has it a moment before the journal
+            wait_for(lambda: applied(tmp_path), running.log)
+            (acted,) = applied(tmp_path)
             assert acted["decision"]["rule"] == f"alarm {alarm}"
             assert acted["decision"]["because"][0][0] == "requested"
             assert acted["observation"]["requests"][0]["id"] == acted["decision"]["request"]
@@ -213,9 +224,8 @@ def no_harm_is_done_by_forged_and_replayed_messages(running: RunningAgent, stage
 
 
 def a_few_turns(running: RunningAgent) -> None:
-    journal = running.folder / "journal.jsonl"
-    turns = len(journal.read_text().splitlines())
-    wait_for(lambda: len(journal.read_text().splitlines()) > turns + 3, "a few turns more")
+    turns = len(journalled(running.folder))
+    wait_for(lambda: len(journalled(running.folder)) > turns + 3, "a few turns more")
 
 
 def test_the_same_by_way_of_an_https_endpoint(tmp_path: Path) -> None:
@@ -251,11 +261,9 @@ def test_a_guard_that_withholds_holds_an_alarm_too(tmp_path: Path) -> None:
             alarm = stage.put_alarm()
             until(running, stage, 300, alarm, "OK")
             until(running, stage, 900, alarm, "ALARM")
-            journal = tmp_path / "journal.jsonl"
 
             def withheld() -> bool:
-                turns = [json.loads(line) for line in journal.read_text().splitlines()]
-                answers = [answer for turn in turns for answer in turn.get("requests", ())]
+                answers = [answer for turn in journalled(tmp_path) for answer in turn.get("requests", ())]
                 return any(reason["code"] == "paused" for answer in answers for reason in answer["because"])
 
             wait_for(withheld, running.log)
