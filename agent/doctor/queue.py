@@ -24,6 +24,8 @@ def senders(made: Clients, settings: Settings) -> Finding:
     """What the queue's own policy says of who may send to it."""
     url, topic = settings.actions.queue_url, settings.actions.topic_arn
     if url is None:
+        if settings.actions.alarms and not settings.actions.endpoint.enabled:
+            return warn("actions.alarms names alarms, and nothing hears of them", "set actions.queue_url")
         return skip("actions.queue_url is unset")
     try:
         found = made.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"])

@@ -15,6 +15,7 @@ from agent.doctor.findings import Status
 from agent.doctor.ground import clients
 from agent.doctor.queue import senders
 from agent.settings import Settings
+from agent.settings_actions import AlarmAction
 from tests.doctor.test_attempts import NOBODY
 from tests.sandbox.emr_world import REGION, World, boto, world
 
@@ -82,6 +83,13 @@ def test_only_the_topic_may_send(
         boto("sqs", it.server.endpoint).set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
     settings = told(it, url, **more)
     assert senders(clients(settings, NOBODY), settings).status is status
+
+
+def test_alarms_that_nothing_hears_of_are_said(it: World) -> None:
+    settings = told(it, None)
+    mapped = settings.actions.model_copy(update={"alarms": (AlarmAction(name="heap", to_units=1),)})
+    settings = settings.model_copy(update={"actions": mapped})
+    assert senders(clients(settings, NOBODY), settings).status is Status.WARN
 
 
 def test_without_a_queue_there_is_nothing_to_look_at(it: World) -> None:
