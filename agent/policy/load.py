@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from agent.domain.fleets import Fleet
@@ -38,18 +38,22 @@ def memory_per_unit_mb(reading: ClusterReading, fleet: Fleet, known_mb: float | 
 
 
 def task_unit_mb(reading: ClusterReading, fleet: Fleet) -> float | None:
-    """What a unit of the task nodes gives out that the cluster manager knows; None without any.
+    """What a unit of the task nodes gives out that the cluster manager knows; None without any."""
+    found = list(_task_nodes(reading, fleet))
+    return sum(memory for _, memory in found) / sum(units for units, _ in found) if found else None
+
+
+def _task_nodes(reading: ClusterReading, fleet: Fleet) -> Iterator[tuple[int, float]]:
+    """Units and memory of each task node that the cluster manager knows.
 
     One that is being drained has, for YARN, no more than is used of it (RMNodeImpl), and tells nothing.
     """
     nodes = (node for node in reading.nodes or () if node.alive)
     memory = {node.host.lower(): node.memory_total_mb for node in nodes if node.memory_total_mb > 0}
-    units = total = 0.0
     for member in fleet.nodes or ():
         found = next((memory[host.lower()] for host in member.hosts if host.lower() in memory), None)
         if found is not None:
-            units, total = units + member.units, total + found
-    return total / units if units else None
+            yield member.units, found
 
 
 def servable(reading: ClusterReading, fleet: Fleet, known_mb: float | None = None) -> ClusterReading:
@@ -60,11 +64,8 @@ def servable(reading: ClusterReading, fleet: Fleet, known_mb: float | None = Non
     What is pending follows. Where nodes bear labels it is the sum of what applications ask for, as far as all tell it:
     YARN's own figure is that of the default partition, before Hadoop 2.9 that of all.
     """
-    apps, places, room_mb = (
-        reading.applications or (),
-        partitions(reading, fleet),
-        node_memory_mb(reading, fleet, known_mb),
-    )
+    places, room_mb = partitions(reading, fleet), node_memory_mb(reading, fleet, known_mb)
+    apps = reading.applications or ()
     asks = [ask for app in apps for ask in app.asks or ()]
     dropped = [ask for ask in asks if not _serves(ask, places, room_mb)]
     labelled = any(node.label for node in reading.nodes or ()) and all(app.asks is not None for app in apps)
@@ -108,8 +109,9 @@ def partitions(reading: ClusterReading, fleet: Fleet) -> frozenset[str]:
 
 def node_memory_mb(reading: ClusterReading, fleet: Fleet, known_mb: float | None = None) -> float | None:
     """What the largest node of the task fleet gives out; None where none is there and none has been."""
+    largest = max((memory for _, memory in _task_nodes(reading, fleet)), default=0.0)
     per_unit = task_unit_mb(reading, fleet) or known_mb
-    return None if per_unit is None else per_unit * fleet.largest_unit
+    return None if per_unit is None else max(largest, per_unit * fleet.largest_unit)
 
 
 def memory_available_mb(reading: ClusterReading, fleet: Fleet) -> float:
@@ -133,8 +135,9 @@ def load(reading: ClusterReading, fleet: Fleet, known_mb: float | None = None) -
     per_unit, nodes = memory_per_unit_mb(reading, fleet, known_mb), reading.nodes
     if per_unit is None or nodes is None or reading.containers_pending is None or reading.applications is None:
         return None
-    room_mb = per_unit * fleet.largest_unit
-    size = _size(reading, room_mb, certain=node_memory_mb(reading, fleet, known_mb) is not None)
+    told_mb = node_memory_mb(reading, fleet, known_mb)
+    room_mb = per_unit * fleet.largest_unit if told_mb is None else told_mb
+    size = _size(reading, room_mb, certain=told_mb is not None)
     if size is None:
         return None
     places = partitions(reading, fleet)

@@ -82,6 +82,10 @@ def test_the_provisioning_delay_is_a_running_mean_of_our_own_scale_outs() -> Non
     def at(later: float, there: int) -> Observation:
         return observation(at=NOW + later, fleet=fleet(12, there, at=NOW + later), reading=None, history=sent)
 
+    before = observation(at=NOW + 10, fleet=fleet(10, at=NOW), reading=None, history=sent)
+    assert measured.advance(sent, before, settings()).growth_sent_at == NOW, "a view that knows nothing of the order"
+    unseen = observation(at=NOW + 10, fleet=None, reading=None, history=sent)
+    assert measured.advance(sent, unseen, settings()).growth_sent_at == NOW
     waiting = measured.advance(sent, at(100, 11), settings())
     assert (waiting.provisioning_s, waiting.growth_sent_at) == (300.0, NOW)
     # 200 s weigh three tenths: 300 − 0.3 · 100

@@ -126,7 +126,12 @@ def test_what_a_unit_gave_is_remembered_when_the_last_task_node_has_gone() -> No
     gone = observation(at=NOW + 10, reading=waits(app("a", LITTLE), nodes=core, at=NOW + 10), fleet=fleet(0))
     later = measured.advance(past, gone, DEMAND)
     assert later.unit_memory_mb == 8192
-    assert measured.advance(past, replace(gone, reading=None), DEMAND).unit_memory_mb == 8192
+    for nothing in ({"reading": None}, {"fleet": None}):
+        unseen = measured.advance(past, replace(gone, **nothing), DEMAND)
+        assert (unseen.unit_memory_mb, unseen.smoothed) == (8192, {})
+    other = replace(with_node, at=NOW + 61, history=replace(past, unit_memory_mb=5.0))
+    old = measured.advance(other.history, other, DEMAND)
+    assert (old.unit_memory_mb, old.smoothed) == (5.0, {}), "an old answer"
     assert gone.reading is not None
     found = load(gone.reading, fleet(0), later.unit_memory_mb)
     assert found is not None and found.slots_per_unit == 8.0
@@ -140,6 +145,18 @@ def test_executors_that_only_other_nodes_have_room_for_do_not_keep_task_nodes() 
     untold = replace(big, asks=None)
     odd = waits(untold, nodes=(core, task(0, 0)), containers_pending=2, memory_pending_mb=40_000.0)
     assert load(odd, fleet(1)) is None, "what waits is not told one by one"
+
+
+def test_of_nodes_of_several_sizes_the_largest_counts() -> None:
+    """A unit gives 6,656 MB on average; one node of two units has 16,384."""
+    nodes = (task(0, 0), replace(task(1, 0), memory_total_mb=2048.0), replace(task(2, 0), memory_total_mb=16_384.0))
+    members = tuple(FleetNode(hosts=(f"task-{n}",), units=units) for n, units in enumerate((1, 1, 2)))
+    several = fleet(4, nodes=members, largest_unit=2)
+    assert memory_per_unit_mb(waits(nodes=nodes), several) == 26_624 / 4
+    fits, too_much = waits(app("a", ask(16_384, 3)), nodes=nodes), waits(app("a", ask(16_385, 3)), nodes=nodes)
+    assert load(fits, several) == Load(4, 3, 0, 0.5)
+    found = load(too_much, several)
+    assert found is not None and found.pending == 0
 
 
 def seen(told: ClusterReading, of: Fleet, **work: float) -> Observation:
