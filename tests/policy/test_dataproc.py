@@ -67,6 +67,14 @@ def test_the_window_begins_when_the_fleet_has_settled_and_again_after_it_was_ful
     short = {"fleet": fleet(12, 10)}
     assert after([{}, short]).history.balance is None
     assert after([{}, short, {}]).history.balance == MemoryBalance(NOW, NOW, 0.0)
+    untold = {"reading": reading(at=NOW, memory_pending_mb=None)}
+    for nothing in (
+        untold,
+        {"reading": None},
+        {"fleet": None},
+        {"reading": reading(at=NOW - 61, memory_pending_mb=1.0)},
+    ):
+        assert after([{}, nothing]).history.balance is None
     full = after([{}] * 13).history.balance
     assert full is not None
     assert full.lasted_s == 120
