@@ -26,6 +26,7 @@ from agent.domain.alarm_notices import Refusal
 from agent.domain.ports import Beat
 from agent.settings_actions import EndpointSettings
 from agent.sources.http_reader import Failed, HttpReader
+from agent.telemetry import Telemetry
 from agent.wire.alarm_notice import MAX_BYTES
 from agent.wire.sns import Envelope, Kind
 
@@ -45,12 +46,14 @@ class AlarmEndpoint:
         settings: EndpointSettings,
         gate: Callable[[], Gate],
         inbox: Inbox,
+        telemetry: Telemetry,
         leads: Callable[[], bool] = lambda: True,
     ) -> None:
         """`leads`: whether this agent is the one to act, of several. The others have SNS try again."""
         self._settings = settings
         self._gate = gate
         self._inbox = inbox
+        self._telemetry = telemetry
         self._leads = leads
         self._reader = HttpReader(CONFIRM_TIMEOUT_S, MAX_BYTES)
         self._listening: socket.socket | None = None
@@ -103,6 +106,10 @@ class AlarmEndpoint:
         except OSError as error:
             # a scanner, a client that leaves or one that does not trust us: nobody else is harmed
             log.event(logging.DEBUG, "actions.connection_failed", peer=str(peer[0]), error=str(error))
+        except Exception:
+            # whatever a request does to us, the next one is served
+            self._telemetry.count("LoopErrors")
+            log.event(logging.ERROR, "actions.request_failed", exc_info=True, peer=str(peer[0]))
 
     def _answer(self, text: str) -> int:
         """The status for what was posted."""

@@ -51,7 +51,7 @@ class RoadIn:
             self._queue = AlarmQueue(sqs, settings.queue_url, self._gate, self.inbox, telemetry, leads)
         self._endpoint = None
         if settings.endpoint.enabled:
-            self._endpoint = AlarmEndpoint(settings.endpoint, self._gate, self.inbox, leads)
+            self._endpoint = AlarmEndpoint(settings.endpoint, self._gate, self.inbox, telemetry, leads)
 
     def adopt(self, settings: ActionsSettings) -> None:
         """Judge by other settings from now on."""

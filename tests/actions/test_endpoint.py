@@ -23,6 +23,7 @@ from tests.actions.notices import NOW, TOPIC, alarm, certificate, envelope
 from tests.actions.test_inbox import Desk
 from tests.fakes.http import FakeHttp, content, status
 from tests.fakes.tls import Authority
+from tests.running import wait_for
 
 PEM = "/x.pem"
 
@@ -34,6 +35,8 @@ class Door:
     host: str
     port: int
     authority: Path
+    gates: list[Any]
+    """The last one judges."""
 
     def post(self, body: str | bytes, **headers: str) -> int:
         url = f"https://{self.host}:{self.port}/"
@@ -65,13 +68,13 @@ def door(tmp_path: Path) -> Iterator[Door]:
     with FakeHttp() as sns:
         sns.answers(PEM, content(certificate()))
         settings = desk.settings.model_copy(update={"sns_origin": sns.url, "endpoint": told})
-        gate = Gate(settings, Verifier(sns.url, lambda: desk.now), desk.inbox.is_late)
-        endpoint = AlarmEndpoint(told, lambda: gate, desk.inbox, lambda: desk.leads)
+        gates = [Gate(settings, Verifier(sns.url, lambda: desk.now), desk.inbox.is_late)]
+        endpoint = AlarmEndpoint(told, lambda: gates[-1], desk.inbox, desk.telemetry, lambda: desk.leads)
         host, port = endpoint.bind()
         stop = threading.Event()
         thread = threading.Thread(target=endpoint.run, args=(lambda: None, stop), daemon=True)
         thread.start()
-        yield Door(desk, sns, host, port, authority.file)
+        yield Door(desk, sns, host, port, authority.file, gates)
         stop.set()
         thread.join(60)
         endpoint.close()
@@ -157,6 +160,15 @@ def test_one_that_drips_or_says_nothing_has_its_time_and_no_more(door: Door) -> 
         dripping.join(60)
 
 
+def test_a_fault_of_our_own_ends_one_request_and_not_the_endpoint(door: Door) -> None:
+    door.gates.append("no gate")
+    with pytest.raises(requests.ConnectionError):
+        door.post(door.signed())
+    wait_for(lambda: door.desk.count("LoopErrors") == 1, "it is counted")
+    door.gates.pop()
+    assert door.post(door.signed()) == 200
+
+
 def test_plain_http_and_noise_are_dropped(door: Door) -> None:
     for noise in (b"GET / HTTP/1.1\r\n\r\n", b"\x00" * 100, b""):
         with socket.create_connection((door.host, door.port), timeout=60) as connection:
@@ -168,4 +180,4 @@ def test_a_certificate_that_is_not_there_is_an_error_of_the_start(tmp_path: Path
     desk, gone = Desk(tmp_path), tmp_path / "gone.pem"
     told = EndpointSettings(enabled=True, port=0, certificate_path=gone, key_path=gone)
     with pytest.raises(OSError, match="No such file"):
-        AlarmEndpoint(told, lambda: None, desk.inbox).bind()  # type: ignore[arg-type, return-value]
+        AlarmEndpoint(told, lambda: None, desk.inbox, desk.telemetry).bind()  # type: ignore[arg-type, return-value]
