@@ -75,9 +75,7 @@ UNAUTHENTICATED = frozenset(
 )
 """The signature or the key is not accepted: the service knows nobody (Common Errors of the API references)."""
 
-NOT_FOUND = frozenset(
-    {"NotFound", "NotFoundException", "AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"}
-)
+NOT_FOUND = frozenset({"NotFound", "NotFoundException", "AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"})
 """SNS and SQS; the queue's error has the older word in the protocol that botocore speaks."""
 
 INVALID_DATUM = frozenset(
