@@ -27,6 +27,9 @@ def test_a_loop_that_does_not_come_round_is_stuck_and_named(release: threading.E
     try:
         wait_for(loops.stuck, "the blocked loop is seen")
         assert "blocked has not come round" in str(loops.stuck())
+        (standing,) = loops.standing()
+        assert (standing.name, standing.limit_s, standing.failed) == ("blocked", 0.2, False)
+        assert standing.silent_s > 0.2
     finally:
         release.set()
         loops.stop(5)

@@ -102,7 +102,12 @@ storage_resolution_s = 1
 [idle]
 isbusy_path = "{folder / "isbusy"}"
 """
-            with agent(folder, extra, lambda text: edit(text.replace("j-TEST", cluster_id))) as running:
+
+            def patient(text: str) -> str:
+                """A machine with much to do must not have the supervisor end an agent that is well."""
+                return edit(text.replace("j-TEST", cluster_id).replace("unresponsive_s = 2.0", "unresponsive_s = 60.0"))
+
+            with agent(folder, extra, patient) as running:
                 yield Watched(running, manager, sandbox.endpoint, cluster_id)
 
 
