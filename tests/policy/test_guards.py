@@ -159,6 +159,11 @@ def test_it_is_held_for_that_reason_and_no_other(changed: dict[str, Any], decisi
     assert why(held) == [code]
 
 
+@pytest.mark.parametrize("changed", [pytest.param(changed, id=name) for name, changed, _, _ in HELD])
+def test_a_hold_stays_as_it_is_whatever_is_in_the_way(changed: dict[str, Any]) -> None:
+    assert guarded(seen(**changed), Hold(WANT)) == Hold(WANT)
+
+
 PASSED: list[tuple[str, dict[str, Any], Decision]] = [
     ("view just young enough", {"cluster": cluster(at=NOW - 900), "fleet": fleet(at=NOW - 900)}, GROW),
     ("no right to end", {"missing": (denied(Capability.TERMINATE),)}, GROW),
@@ -289,6 +294,7 @@ def test_reasons_accumulate() -> None:
 
 @pytest.mark.parametrize("changed", [{"cluster": None}, {"cluster": cluster(at=NOW - 901)}, {"fleet": None}])
 def test_a_view_that_is_not_there_for_want_of_a_right_says_which_statement_gives_it(changed: dict[str, Any]) -> None:
-    held = guarded(seen(**changed, missing=(denied(Capability.OBSERVE), denied(Capability.NOTIFY))), GROW)
+    other = replace(denied(Capability.NOTIFY), sid="Other")
+    held = guarded(seen(**changed, missing=(denied(Capability.OBSERVE), other)), GROW)
     assert "emr:Do is denied: add the statement Sid" in held.because[-1].text
     assert held.because[-1].text.count("denied") == 1
