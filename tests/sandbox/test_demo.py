@@ -38,7 +38,13 @@ def test_the_demos_settings_differ_from_the_defaults_only_in_places_times_steps_
     tmp_path: Path, kind: PolicyKind
 ) -> None:
     places = Places(
-        cluster_id="j-1", region="eu-west-1", endpoint_url="http://e", listener_port=1, sources=SOURCES, folder=tmp_path
+        cluster_id="j-1",
+        region="eu-west-1",
+        endpoint_url="http://e",
+        listener_port=1,
+        status_port=2,
+        sources=SOURCES,
+        folder=tmp_path,
     )
     settings = plans.settings(Plan(policy=kind), places)
     assert settings.policy.kind is kind
