@@ -29,7 +29,7 @@ from agent.telemetry import Telemetry
 from tests import captures
 from tests.sandbox.emr_world import ManualClock, World, boto
 
-MINUTE_S = 60
+HOUR_S = 3_600
 MORE: dict[str, dict[str, float]] = {
     "executor": {"jvm.pools.G1-Old-Gen.used-after-gc": 1e8},
     "driver": {
@@ -43,13 +43,13 @@ MORE: dict[str, dict[str, float]] = {
 def pass_an_hour(it: World, settings: Settings, *, executors: int, applications: int) -> Hour:
     """What CloudWatch received in a whole hour of its clock."""
     telemetry, clock = Telemetry(), it.clock
-    begin = (clock.now // 3_600 + 1) * 3_600
-    clock.now = begin - MINUTE_S / 2
+    begin, period_s = (clock.now // HOUR_S + 1) * HOUR_S, settings.sinks.cloudwatch.period_s
+    clock.now = begin - period_s / 2
     table = Table(settings.listener, settings.policy.memory_death_hold_s, telemetry)
     periods = Periods(table, settings.cluster, "j-1", clock.now)
     client = boto("cloudwatch", it.server.endpoint)
-    for _ in range(60):
-        clock.now += MINUTE_S
+    for _ in range(int(HOUR_S / period_s)):
+        clock.now += period_s
         _tell(table, clock, executors, applications)
         fleet = _fleet(clock.now)
         shadows = {str(shadow): 3 for shadow in settings.policy.shadows}
@@ -79,15 +79,22 @@ def _app(number: int) -> str:
 def _lines(role: str) -> tuple[tuple[str, str], ...]:
     """Names without identity, and values, as captured."""
     captured = captures.first("exec-0" if role == "executor" else "driver").lines
-    told = [(re.sub(r"^[^.]+\.[^.]+\.", "", name, count=1), value) for name, value, _ in captured if name[:4] == "app-"]
-    return (*told, *((name, str(value)) for name, value in MORE[role].items()))
+    told = {re.sub(r"^[^.]+\.[^.]+\.", "", name, count=1): value for name, value, _ in captured if name[:4] == "app-"}
+    return tuple({**told, **{name: str(value) for name, value in MORE[role].items()}}.items())
+
+
+STAMP = b"@AT@"
 
 
 def _report(role: str, app: str, id: str, number: int, at: float) -> bytes:
-    """Every JVM has figures of its own, which grow: the distributions are as wide as they can be."""
-    prefix, grown = f"{app}.{id}.", int(at % 3_600) * 1_000
-    values = {name: _moved(value, number * 1_000_003 + grown) for name, value in _lines(role)}
-    return captures.report(prefix, values, at)
+    return _template(role, app, id, number).replace(STAMP, str(int(at)).encode())
+
+
+@cache
+def _template(role: str, app: str, id: str, number: int) -> bytes:
+    """Every JVM has figures of its own: the distributions are as wide as they can be."""
+    lines = (f"{app}.{id}.{name} {_moved(value, number * 1_000_003)} " for name, value in _lines(role))
+    return b"".join(line.encode() + STAMP + b"\n" for line in lines)
 
 
 def _moved(value: str, by: int) -> str:
