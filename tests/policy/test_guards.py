@@ -11,7 +11,7 @@ from agent.domain.decisions import Decision, Hold, Reason, Resize, Terminate
 from agent.domain.fleets import FleetNode
 from agent.domain.observation import History, Observation, Pause
 from agent.domain.rights import Capability, MissingRight
-from agent.policy.guards import GUARDS, apply
+from agent.policy.guards import GUARDS, apply, history_begun
 from agent.policy.reasons import Why
 from tests.policy.build import (
     IN,
@@ -209,6 +209,13 @@ PASSED: list[tuple[str, dict[str, Any], Decision]] = [
 )
 def test_it_stands(changed: dict[str, Any], decision: Decision) -> None:
     assert guarded(seen(**changed), decision) == decision
+
+
+def test_what_has_just_begun_may_grow() -> None:
+    """A policy without cooldowns orders at once; nothing is given back."""
+    begun = seen(history=history(started_at=NOW))
+    assert history_begun(begun, GROW, settings()) == GROW
+    assert why(history_begun(begun, SHRINK, settings())) == [Why.EMPTY_HISTORY]
 
 
 def test_a_rule_that_is_no_longer_in_the_settings_asks_for_nothing() -> None:

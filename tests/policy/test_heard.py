@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import settings as effort
 from hypothesis import strategies as st
 
-from agent.domain.decisions import Decision, Hold, Resize, Terminate
+from agent.domain.decisions import Decision, Hold, Reason, Resize, Terminate
 from agent.domain.observation import Observation
 from agent.policy.consider import consider
 from agent.policy.guards import GUARDS
@@ -52,6 +52,16 @@ def test_nothing_is_taken_away_until_spark_is_heard(decision: Decision, observed
     assert isinstance(found, Hold) is held
     if held:
         assert found.because[-1].code == Why.UNHEARD
+
+
+def test_a_hard_deadline_asks_nobody_who_is_heard() -> None:
+    due = Terminate((Reason(Why.DEADLINE, "due"),))
+    assert heard(seen(since=None, unheard=None), due, SETTINGS) is due
+
+
+def test_it_counts_from_when_the_pause_is_over() -> None:
+    assert isinstance(heard(seen(since=NOW - 59.9), IN, SETTINGS), Hold)
+    assert heard(seen(since=NOW - 60), IN, SETTINGS) is IN
 
 
 def test_a_scale_out_goes_on_and_so_does_a_hold() -> None:

@@ -184,7 +184,10 @@ def test_what_cannot_be_served_is_told_as_advice() -> None:
     (found,) = advice(seen(told, fleet(2)), DEMAND)
     assert found.code == Why.CONTAINERS_TOO_LARGE
     assert "b asks for 3 containers of 60000 MB, and the largest task node gives out 8192 MB, and 1 more" in found.text
+    (alone,) = advice(seen(waits(app("b", HUGE)), fleet(2)), DEMAND)
+    assert " more" not in alone.text
     assert advice(seen(waits(app("a", LITTLE)), fleet(2)), DEMAND) == ()
+    assert advice(replace(seen(told, fleet(2)), fleet=None), DEMAND) == ()
     assert advice(seen(replace(told, at=NOW - 61), fleet(2)), DEMAND) == ()
     fits = waits(app("a", ask(8192, 1), ask(60_000, 0)), app("b", asks=None))
     assert advice(seen(fits, fleet(2)), DEMAND) == ()

@@ -185,6 +185,9 @@ def test_a_turn_without_a_view_of_the_fleet_forgets_nothing() -> None:
         ({"MemoryAvailablePercent": 5, "ExecutorLiveSetPercent": 40, "ExecutorGcTimePercent": 1}, None),
         ({"MemoryAvailablePercent": 5, "ExecutorLiveSetPercent": 20, "ExecutorGcTimePercent": 3}, None),
         ({"MemoryAvailablePercent": 5, "ExecutorLiveSetPercent": 20}, None),
+        ({"MemoryAvailablePercent": 5, "ExecutorGcTimePercent": 1}, None),
+        ({"ExecutorLiveSetPercent": 20, "ExecutorGcTimePercent": 1}, None),
+        ({"MemoryAvailablePercent": 15, "ExecutorLiveSetPercent": 20, "ExecutorGcTimePercent": 1}, None),
         ({}, None),
     ],
 )
