@@ -85,7 +85,7 @@ def _score_on(third: Bench, tuned: Together, chosen: Sequence[Candidate], consol
 
 
 def _near(tuned: Together, family: Sequence[Candidate]) -> list[Candidate]:
-    """Of the family's front the settings on either side of each delay."""
+    """Of the family's front the settings on either side of each delay, and the next ones."""
     default = tuned.known(DEFAULT_DATAPROC)
     known = [(one, told) for one in family if (told := tuned.known(one)) is not None]
     if default is None or not known:
@@ -94,7 +94,7 @@ def _near(tuned: Together, family: Sequence[Candidate]) -> list[Candidate]:
     kept = set()
     for times in TIMES:
         after = sum(told.mean_delay_s < times * default.mean_delay_s for _, told in front)
-        kept |= set(range(max(0, after - 1), min(len(front), after + 1)))
+        kept |= set(range(max(0, after - 2), min(len(front), after + 2)))
     return [front[at][0] for at in sorted(kept)]
 
 
