@@ -9,7 +9,7 @@ from agent.domain.notices import Message, Notice, NoticeKind, Severity, Told
 from agent.domain.turns import Turn
 from agent.notices.conditions import Conditions, conditions
 from agent.notices.deeds import deeds
-from agent.notices.limits import admit, may_send, suppress
+from agent.notices.limits import admit, may_send, set_back, suppress
 from agent.notices.render import message
 from agent.notices.route import route
 from agent.settings import Settings
@@ -17,7 +17,7 @@ from agent.telemetry import Telemetry
 
 
 class Desk:
-    """One owner calls it, with times that do not fall. `send` takes a message at once and `remember` what was told.
+    """One owner calls it. `send` takes a message at once and `remember` what was told.
 
     Counts `NoticesSuppressed.<kind>`.
     """
@@ -52,17 +52,18 @@ class Desk:
         before, self._told = self._told.started_at, replace(self._told, started_at=at)
         self._remember(self._told)
         if before is not None:
-            self._tell([_restarted(at, before)])
+            self._tell(at, [_restarted(at, before)])
 
     def look(self, turn: Turn) -> None:
         """Tell what this turn gives to tell."""
         if not self._settings.cluster.name and turn.observation.cluster is not None:
             self._name = turn.observation.cluster.name
         self._known, lasting = conditions(self._known, turn, self._settings)
-        self._tell([*deeds(turn, self._settings), *lasting])
+        self._tell(turn.observation.at, [*deeds(turn, self._settings), *lasting])
 
-    def _tell(self, notices: Iterable[Notice]) -> None:
+    def _tell(self, at: float, notices: Iterable[Notice]) -> None:
         before = self._told
+        self._told = set_back(self._told, at)
         for notice in notices:
             if notice.kind not in self._kinds:
                 continue

@@ -47,6 +47,15 @@ def suppress(told: Told, kind: NoticeKind) -> Told:
     return replace(told, suppressed={**told.suppressed, kind: told.suppressed.get(kind, 0) + 1})
 
 
+def set_back(told: Told, at: float) -> Told:
+    """What is remembered by a clock that was set back: what lies ahead happened now. Else the same object.
+
+    Whoever remembers asks this each time: what is taken for now again and again would silence until the old time.
+    """
+    ahead = any(then > at for then in (*told.sent, *told.last.values()))
+    return _at(told, at) if ahead else told
+
+
 def _at(told: Told, at: float) -> Told:
     """Without what is more than an hour ago. What lies ahead is of a clock that was set back: it counts as now."""
     sent = (min(then, at) for then in told.sent)

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 
+from agent.domain.decisions import Reason
 from agent.domain.notices import Message, Notice, NoticeKind
 
 SCHEMA = 1
 """Version of the JSON. Keys are added within a version, never changed or taken away."""
 MAX_SUBJECT = 99
 """SNS takes fewer than 100 characters on one line; printable ASCII is what every mail program shows (SNS, Publish)."""
+LEAST_OF_NAME = 24
+"""So much of the cluster's name is in a subject, however long the rest is."""
+MAX_LINE = 2000
+"""Characters of one text: all of them together stay below what SNS takes, so that no JSON is cut."""
 
 
 def message(notice: Notice, cluster_id: str, cluster_name: str, suppressed: Mapping[NoticeKind, int]) -> Message:
     """`suppressed`: how many of which kind were not told since the last message."""
+    notice, cluster_name = _shown(notice), _line(cluster_name).strip()
     attributes = {
         "kind": str(notice.kind),
         "severity": str(notice.severity),
@@ -33,9 +40,29 @@ def message(notice: Notice, cluster_id: str, cluster_name: str, suppressed: Mapp
 
 
 def subject(notice: Notice, cluster_id: str, cluster_name: str) -> str:
-    whole = f"Tidemark: {cluster_name or cluster_id} {notice.headline}"
-    plain = "".join(letter if " " <= letter <= "~" else " " for letter in whole)
-    return " ".join(plain.split())[:MAX_SUBJECT].rstrip()
+    """A long name gives way to what happened; one that has no ASCII in it, to the id."""
+    headline, name = _ascii(notice.headline), _ascii(cluster_name) or _ascii(cluster_id)
+    room = max(LEAST_OF_NAME, MAX_SUBJECT - len(f"Tidemark:  {headline}"))
+    if len(name) > room:
+        name = name[: room - 2].rstrip() + ".."
+    return f"Tidemark: {name} {headline}"[:MAX_SUBJECT].rstrip()
+
+
+def _ascii(text: str) -> str:
+    return " ".join("".join(letter if " " <= letter <= "~" else " " for letter in text).split())
+
+
+def _shown(notice: Notice) -> Notice:
+    """The same with nothing in its texts but what can be shown on a line: names of applications, of steps and of
+    alarms, and AWS's answers are in them."""
+    facts = {name: _line(fact) if isinstance(fact, str) else fact for name, fact in notice.facts.items()}
+    because = tuple(Reason(reason.code, _line(reason.text)) for reason in notice.because)
+    return replace(notice, headline=_line(notice.headline), because=because, advice=_line(notice.advice), facts=facts)
+
+
+def _line(text: str) -> str:
+    plain = "".join(letter if letter.isprintable() else " " for letter in text)
+    return plain if len(plain) <= MAX_LINE else plain[: MAX_LINE - 2] + ".."
 
 
 def data(notice: Notice, cluster_id: str, cluster_name: str, suppressed: Mapping[NoticeKind, int]) -> dict[str, object]:

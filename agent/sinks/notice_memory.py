@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from agent import log
+from agent import log, regular_file
 from agent.domain.notices import Told
 
 _TOLD = TypeAdapter(Told)
@@ -25,7 +25,7 @@ class NoticeMemory:
     def read(self) -> Told:
         """As it was left; as new when there is nothing that can be read."""
         try:
-            with self._path.open("rb") as file:
+            with regular_file.opened(self._path) as file:
                 return _TOLD.validate_json(file.read(MAX_BYTES))
         except FileNotFoundError:
             return Told()

@@ -111,10 +111,18 @@ class Outbox:
         while not stop.is_set():
             beat()
             self._news.clear()
-            stuck = self._send_all(beat, stop)
-            end = time.monotonic() + (RETRY_S if stuck else float("inf"))
-            while not stop.is_set() and time.monotonic() < end and not (self._news.wait(0.5) and not stuck):
-                beat()
+            if self._send_all(beat, stop):
+                self._pause(beat, stop)
+            else:
+                while not stop.is_set() and not self._news.wait(0.5):
+                    beat()
+
+    @staticmethod
+    def _pause(beat: Beat, stop: threading.Event) -> None:
+        """Until another attempt is due: what comes meanwhile would meet the same fault."""
+        end = time.monotonic() + RETRY_S
+        while time.monotonic() < end and not stop.wait(0.5):
+            beat()
 
     def close(self, deadline_s: float) -> None:
         """Try once more what is held, for at most `deadline_s`; what is then left is lost."""
@@ -160,7 +168,7 @@ class Outbox:
 
 def _bounded(text: str) -> str:
     """SNS refuses an empty message, and one that is too large."""
-    return text.encode("utf-8")[:MAX_TEXT_BYTES].decode("utf-8", errors="ignore") or "(no text)"
+    return text.encode("utf-8", errors="replace")[:MAX_TEXT_BYTES].decode("utf-8", errors="ignore") or "(no text)"
 
 
 def _nobody() -> None:

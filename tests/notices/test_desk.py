@@ -205,3 +205,17 @@ def test_the_older_setting_of_the_topic_still_gets_what_it_always_got(path: Path
 
 def test_the_advice_is_for_reasons_that_exist() -> None:
     assert set(ADVICE) <= set(Why) and not set(ADVICE) & BY_DESIGN
+
+
+def test_a_clock_that_was_set_back_by_a_day_silences_nobody_for_a_day() -> None:
+    tomorrow = NOW + 86_400
+    told = Told(
+        started_at=tomorrow,
+        sent=tuple(tomorrow + number for number in range(12)),
+        last={NoticeKind.RIGHT_MISSING: tomorrow},
+    )
+    heard = Heard(settings(), told)
+    for minute in range(70):
+        seen = observation(at=NOW + 60 * minute, missing=(RIGHT,) if minute % 10 else ())
+        heard.desk.look(a_turn(observation=seen))
+    assert "right-missing" in heard.kinds()

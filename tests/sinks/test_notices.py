@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import socket
 import threading
 import time
@@ -163,6 +164,29 @@ def test_an_unreachable_service_is_tried_again_and_lost_at_the_stop(monkeypatch:
     assert telemetry.counts() == {"NoticesFailed.unreachable": 2, "NoticesLost.closed": 1}
 
 
+class Unreachable:
+    """A service that is not there."""
+
+    def send(self, message: Message) -> str | None:  # noqa: ARG002
+        return "unreachable"
+
+
+def test_news_that_come_while_a_service_is_not_there_do_not_keep_the_loop_spinning() -> None:
+    telemetry, beats, stop = Telemetry(), list[float](), threading.Event()
+    outbox = Outbox((Unreachable(),), telemetry)
+    loop = threading.Thread(target=outbox.run, args=(lambda: beats.append(time.monotonic()), stop))
+    loop.start()
+    outbox.put(a_message())
+    wait_for(lambda: "NoticesFailed.unreachable" in telemetry.counts(), "a first attempt")
+    outbox.put(a_message())
+    before = len(beats)
+    wait_for(lambda: len(beats) >= before + 4, "it still comes round")
+    stop.set()
+    loop.join(PATIENCE_S)
+    # a beat each half second; a loop that spins has a hundred thousand of them in this time
+    assert len(beats) < before + 100
+
+
 class Slow:
     """A sender that hangs until it is let go."""
 
@@ -223,3 +247,24 @@ def test_what_was_told_survives_and_a_file_that_cannot_be_read_is_forgotten(tmp_
     assert memory.read() == Told()
     (tmp_path / "file").write_text("")
     NoticeMemory(tmp_path / "file" / "notices.json").write(told)
+
+
+@pytest.mark.parametrize("content", ["pipe", "huge", "folder", "link to nowhere"])
+def test_whatever_lies_in_the_place_of_the_file_keeps_nobody_waiting(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "notices.json"
+    if content == "pipe":
+        os.mkfifo(path)
+    elif content == "huge":
+        with path.open("wb") as file:
+            file.truncate(10_000_000_000)
+    elif content == "folder":
+        path.mkdir()
+    else:
+        path.symlink_to(tmp_path / "nowhere")
+    found: list[Told] = []
+    reading = threading.Thread(target=lambda: found.append(NoticeMemory(path).read()), daemon=True)
+    reading.start()
+    reading.join(PATIENCE_S)
+    assert found == [Told()]
+    NoticeMemory(path).write(Told(started_at=1.0))
+    assert NoticeMemory(path).read() == (Told() if content == "folder" else Told(started_at=1.0))
