@@ -194,6 +194,7 @@ PASSED: list[tuple[str, dict[str, Any], Decision]] = [
     ("a death long ago", {"history": history(memory_death_at=NOW - 300)}, SHRINK),
     ("cooldown over", {"history": history(resized_at={"out": NOW - 300}, scaled_out_at=NOW - 300)}, GROW),
     ("cooldown of the other direction", {"history": history(resized_at={"in": NOW}, scaled_in_at=NOW)}, GROW),
+    ("what the minimum asked for bars no rule", {"history": history(scaled_out_at=NOW - 10)}, GROW),
     ("an idle protected cluster may grow", {"cluster": cluster(termination_protected=True)}, GROW),
     ("a deadline asks nobody", {"reading": reading(applications=(app(),)), "evidence": ()}, DEADLINE_END),
     ("a pause that is over", {"paused": Pause(until=NOW, why="by hand")}, SHRINK),
@@ -227,6 +228,12 @@ def test_another_rules_cooldown_bars_the_same_direction() -> None:
     told = seen(history=history(resized_at={"urgent": NOW - 600}))
     assert why(guarded(told, GROW, rules=rules)) == [Why.COOLDOWN]
     assert guarded(seen(history=history(started_at=NOW - 600)), GROW, rules=rules) == GROW, "after a restart, its own"
+
+
+def test_after_a_restart_a_scale_in_waits_for_the_longest_cooldown_of_its_direction() -> None:
+    rules = [OUT, IN, {**IN, "name": "slow", "cooldown_s": 900}]
+    assert why(guarded(seen(history=history(started_at=NOW - 899)), SHRINK, rules=rules)) == [Why.COOLDOWN]
+    assert guarded(seen(history=history(started_at=NOW - 900)), SHRINK, rules=rules) == SHRINK
 
 
 @pytest.mark.parametrize(
