@@ -367,7 +367,7 @@ class App:
             settings.fleet,
             self._cluster_id,
             Sources(emr=lambda: clients.emr, ec2=lambda: clients.ec2, pricing=lambda: clients.pricing, region=region),
-            cap=lambda: self._settings.fleet.max_usd_per_hour,
+            wanted=lambda: self._settings.wants_prices,
             clock=self._clock,
             telemetry=self._telemetry,
             jitter=self._random.random,

@@ -167,6 +167,11 @@ class Settings(Model):
     log: LogSettings = LogSettings()
     supervisor: SupervisorSettings = SupervisorSettings()
 
+    @property
+    def wants_prices(self) -> bool:
+        """Whether the running agent asks what capacity costs."""
+        return self.prices.watch or self.fleet.max_usd_per_hour is not None
+
 
 @dataclass(frozen=True, slots=True)
 class SettingsFault:

@@ -11,9 +11,14 @@ from agent.settings_base import AUTO, Count, Model, Seconds, Units
 
 
 class PriceSettings(Model):
-    """What capacity costs, for `fleet.max_usd_per_hour`."""
+    """What capacity costs: for `fleet.max_usd_per_hour`, and to be shown."""
 
-    period_s: Seconds = Field(1800.0, description="Prices are asked for so often, while there is a cap.")
+    watch: bool = Field(
+        False,
+        description="Whether prices are asked for without `fleet.max_usd_per_hour` too, to be shown: money so far on "
+        "the status page, `TaskFleetUsdPerHour`, sums of a replay. EC2's client takes some 30 MB of memory.",
+    )
+    period_s: Seconds = Field(1800.0, description="Prices are asked for so often, while they are wanted.")
     max_age_s: Seconds = Field(10_800.0, description="Older prices count as unknown: the fleet does not grow.")
     on_demand_usd_per_hour: dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = Field(
         default_factory=dict,

@@ -23,8 +23,8 @@ class StatusSettings(Model):
     )
     host_names: tuple[str, ...] = Field(
         (),
-        description="Names under which browsers and scrapers may ask, beside addresses and `localhost`; another name is "
-        "refused, so that no web page elsewhere can read this one through a name of its own.",
+        description="Names under which browsers and scrapers may ask, beside addresses and `localhost`; another name "
+        "is refused, so that no web page elsewhere can read this one through a name of its own.",
     )
     max_connections: Annotated[int, Field(ge=1, le=256)] = Field(
         32, description="Requests answered at once; past it the next ones are turned away."

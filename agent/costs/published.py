@@ -98,7 +98,7 @@ def _is_published(metric: Metric, settings: Settings, workload: Workload) -> boo
     }
     named = {
         "ClusterIdle": settings.idle.enabled,
-        "TaskFleetUsdPerHour": settings.fleet.max_usd_per_hour is not None,
+        "TaskFleetUsdPerHour": settings.wants_prices,
         "ExecutorRssPercent": workload.process_tree,
         "ExecutorsNeeded": workload.dynamic_allocation,
     }

@@ -130,7 +130,7 @@ def _capacity(settings: Settings) -> Iterator[Widget]:
     )
     cap = fleet.max_usd_per_hour
     yield Graph(
-        title="Cost of the task capacity" if cap is not None else "Cost (known only with fleet.max_usd_per_hour)",
+        title="Cost of the task capacity" if settings.wants_prices else "Cost (known only with prices.watch)",
         unit="USD an hour",
         lines=(Line(metric="TaskFleetUsdPerHour", label="USD an hour"),),
         marks=() if cap is None else (Mark(cap, "Cap"),),

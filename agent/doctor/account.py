@@ -57,7 +57,7 @@ def _endpoints(settings: Settings, made: Clients, region: str) -> tuple[Check, .
         wanted.append(("sns", "sns", True))
     if settings.actions.queue_url is not None:
         wanted.append(("sqs", "sqs", False))
-    if settings.fleet.max_usd_per_hour is not None:
+    if settings.wants_prices:
         # without them the agent goes on, and does not grow
         wanted += [("ec2", "ec2", False), ("pricing", "pricing.api", False)]
     # only the doctor asks it: credentials of an instance profile come from the node's metadata

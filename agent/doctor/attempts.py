@@ -211,7 +211,7 @@ def _switched_off(settings: Settings) -> Mapping[Capability, str]:
     idle = settings.idle
     off = {
         Capability.PUBLISH: (not settings.sinks.cloudwatch.enabled, "sinks.cloudwatch is off"),
-        Capability.PRICES: (settings.fleet.max_usd_per_hour is None, "fleet.max_usd_per_hour is unset"),
+        Capability.PRICES: (not settings.wants_prices, "fleet.max_usd_per_hour is unset, prices.watch is off"),
         Capability.NOTIFY: (topic(settings) is None, "notices.topic_arn is unset"),
         Capability.STREAMS: (not settings.sources.kinesis, "sources.kinesis names no stream"),
         Capability.ALARMS: (not settings.alarms.remove_at_end, "alarms.remove_at_end is false"),

@@ -1,4 +1,4 @@
-"""What a capacity unit costs, asked every now and then while there is a cap in money."""
+"""What a capacity unit costs, asked every now and then while somebody wants to know."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from agent.settings_fleet import FleetSettings, PriceSettings
 from agent.telemetry import Telemetry
 
 CHECK_S = 10.0
-"""How often the loop looks whether it is time: a cap that is set while the agent runs does not wait for a period."""
+"""How often the loop looks whether it is time: a cap that is set while the agent runs waits for no period."""
 RETRY_S = 300.0
 """After a fault it asks again so soon, unless its period is shorter."""
 JITTER = 0.2
@@ -49,8 +49,8 @@ class _Known(Generic[T]):
 class PriceReader:
     """Asks in `step`, tells in `latest`. One thread steps; every thread may ask for the latest.
 
-    `cap` tells the cap now in force. `jitter` gives numbers from 0 to 1. What could not be asked stays as it was
-    asked last, until it is older than `prices.max_age_s`. Counts `PriceErrors`; never raises a Fault.
+    `wanted` tells whether prices are wanted now. `jitter` gives numbers from 0 to 1. What could not be asked stays as
+    it was asked last, until it is older than `prices.max_age_s`. Counts `PriceErrors`; never raises a Fault.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class PriceReader:
         cluster_id: str,
         sources: Sources,
         *,
-        cap: Callable[[], float | None],
+        wanted: Callable[[], bool],
         clock: Clock,
         telemetry: Telemetry,
         jitter: Callable[[], float],
@@ -69,7 +69,7 @@ class PriceReader:
         self._fleet = fleet
         self._cluster_id = cluster_id
         self._sources = sources
-        self._cap = cap
+        self._wanted = wanted
         self._clock = clock
         self._telemetry = telemetry
         self._jitter = jitter
@@ -81,13 +81,13 @@ class PriceReader:
         self._latest: UnitPrices | None = None
 
     def latest(self) -> UnitPrices | None:
-        """As last asked; None before the first time and while there is no cap."""
+        """As last asked; None before the first time and while nobody wants to know."""
         return self._latest
 
     def step(self) -> None:
-        """Ask, if it is time and there is a cap."""
+        """Ask, if it is time and somebody wants to know."""
         at = self._clock()
-        if self._cap() is None:
+        if not self._wanted():
             self._latest, self._due = None, None
             return
         # a clock that was set back asks at once instead of waiting for a time long gone

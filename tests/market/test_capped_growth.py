@@ -143,3 +143,12 @@ def test_where_nothing_answers_the_agent_holds_and_lives(server: SandboxServer, 
         wait_for(lambda: "prices.unknown" in running.log(), running.log)
         assert {turn["decision"]["says"] for turn in turns(running)} <= {"hold"}
         assert running.stop() == 0
+
+
+def test_prices_that_are_only_watched_are_told_and_limit_nothing(server: SandboxServer, tmp_path: Path) -> None:
+    cluster = launch(server)
+    extra, edit = settings(server, cluster, cap=1.0, watch="true")
+    with agent(tmp_path, extra, lambda text: edit(text).replace("max_usd_per_hour = 1.0\n", "")) as running:
+        wait_for(lambda: target(server, cluster) >= 7, running.log)
+        wait_for(lambda: (turns(running)[-1]["observation"]["prices"] or {}).get("spot"), running.log)
+        assert turns(running)[-1]["observation"]["prices"]["spot"] == pytest.approx(UNIT)

@@ -32,7 +32,7 @@ class Reading:
             settings.fleet,
             cluster,
             Sources(lambda: clients.emr, lambda: clients.ec2, lambda: clients.pricing, REGION),
-            cap=lambda: self.cap,
+            wanted=lambda: self.cap is not None,
             clock=rig.world.clock,
             telemetry=self.telemetry,
             jitter=lambda: 0.0,

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from agent.settings import AwsSettings, ClusterSettings, IdleSettings, JournalSettings, PolicySettings, Settings
-from agent.settings_fleet import FleetSettings, InstanceType
+from agent.settings_fleet import FleetSettings, InstanceType, PriceSettings
 from agent.settings_guards import GuardSettings
 from agent.settings_policy import DataprocSettings, DemandSettings, PolicyKind
 from agent.settings_rules import DEFAULT_RULES
@@ -101,6 +101,7 @@ def settings(plan: Plan, places: Places) -> Settings:
             cloudwatch=CloudWatchSettings(period_s=3.0, storage_resolution_s=1),
             jsonl=JsonlSettings(path=places.folder / "datums.jsonl"),
         ),
+        prices=PriceSettings(watch=True),
         fleet=FleetSettings(
             max_capacity_units=plan.task_units,
             instance_types=(InstanceType(instance_type=INSTANCE_TYPE),),

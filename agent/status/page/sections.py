@@ -280,7 +280,9 @@ def money(state: State) -> Element:
             ("A unit, on demand", _price(found.on_demand_unit_usd_per_hour)),
             ("Not known for", duration(found.unknown_s)) if found.unknown_s else None,
         ),
-        el("p", "Prices are asked for while fleet.max_usd_per_hour is set.", class_="foot") if missing else None,
+        el("p", "Prices are asked for with prices.watch, or under fleet.max_usd_per_hour.", class_="foot")
+        if missing
+        else None,
         el("p", "units there × the dearest type, EMR's fee included", class_="foot") if not missing else None,
     )
 
