@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 from agent.domain.decisions import Outcome, Resize, Terminate
 from agent.domain.notices import Notice, NoticeKind, Severity
@@ -39,7 +40,7 @@ def _coming(turn: Turn, settings: Settings) -> Notice:
         kind=NoticeKind.ENDING,
         severity=Severity.CRITICAL,
         at=seen.at,
-        headline=f"is ended in {left_s:.0f} s",
+        headline=f"is ended in {left_s:.0f} s, at {datetime.fromtimestamp(ends_at, UTC):%H:%M:%S} UTC",
         because=(turn.notice,),
         advice="To keep it: run something on it, switch on termination protection, or `tidemark pause` on its primary. "
         "Against a hard deadline (`idle.terminate_after_s`) only protection helps.",
@@ -71,16 +72,18 @@ def _resized(turn: Turn, decision: Resize) -> Notice:
 
 def _not_resized(turn: Turn, decision: Resize) -> Notice:
     refused = turn.result.outcome is Outcome.REFUSED
-    said = f": {turn.result.detail}" if turn.result.detail else ""
+    said = turn.result.detail or "see the agent's log"
+    what = f"from {decision.current} to {decision.target} units"
     return Notice(
         kind=NoticeKind.RESIZE_FAILED,
         severity=Severity.WARNING,
         at=turn.observation.at,
-        headline=f"is not resized from {decision.current} to {decision.target} units, "
-        + ("EMR refused it" if refused else "it is not known whether EMR took it"),
+        headline=f"is not resized {what}: EMR refused it"
+        if refused
+        else f"may be resized {what} or not: no clear answer",
         because=reasons.own(decision.because),
-        advice=f"EMR's answer{said or ' is in the log'}. The agent asks again after a pause; `tidemark doctor` on the "
-        "primary looks for what is missing.",
+        advice=f"What came back: {said}. The agent looks again after a pause; `tidemark doctor` on the primary looks "
+        "for what is missing.",
         facts={**_facts(decision), "outcome": str(turn.result.outcome), "detail": turn.result.detail},
     )
 
@@ -97,12 +100,16 @@ def _ended(turn: Turn, decision: Terminate) -> Notice:
 
 def _not_ended(turn: Turn, decision: Terminate) -> Notice:
     said = turn.result.detail or "EMR gave no reason"
+    refused = turn.result.outcome is Outcome.REFUSED
     return Notice(
         kind=NoticeKind.END_FAILED,
         severity=Severity.CRITICAL,
         at=turn.observation.at,
-        headline="should end and does not: it goes on costing money",
+        headline="should end and does not: it goes on costing money"
+        if refused
+        else "should end, and it is not known whether EMR took that",
         because=reasons.own(decision.because),
-        advice=f"{said}. End it by hand, or give the right that is missing (`tidemark doctor`).",
+        advice=f"What came back: {said}. The agent asks again. If the cluster is still there, end it by hand, or give "
+        "the right that is missing (`tidemark doctor`).",
         facts={"outcome": str(turn.result.outcome), "detail": turn.result.detail},
     )

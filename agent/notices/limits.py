@@ -17,8 +17,11 @@ ALWAYS = frozenset(
         NoticeKind.PRIMARY_INTERRUPTED,
     }
 )
-"""What takes the cluster with it is told whatever was told before. None of it comes often: of each coming end, each
-end and each interruption there is one."""
+"""What takes the cluster with it is told whatever was told before. Of each coming end, each end and each interruption
+there is one."""
+REMINDED = frozenset({NoticeKind.END_FAILED})
+"""Those of them that come again while their cause lasts, as an end is asked for again and again: told at once, and
+then once an hour."""
 MOST_KEPT = 1000
 
 
@@ -33,10 +36,10 @@ def admit(told: Told, kind: NoticeKind, at: float) -> tuple[Told, Mapping[Notice
 
 
 def may_send(told: Told, kind: NoticeKind, at: float, settings: NoticeSettings) -> bool:
-    if kind in ALWAYS:
-        return True
     now = _at(told, at)
     last = now.last.get(kind)
+    if kind in ALWAYS:
+        return kind not in REMINDED or last is None or at - last >= HOUR_S
     if last is not None and at - last < settings.min_interval_s:
         return False
     return len(now.sent) < settings.max_per_hour

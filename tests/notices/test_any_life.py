@@ -43,9 +43,12 @@ def test_the_limits_hold_and_every_end_is_told(stream: list[tuple[int, float]], 
         heard.desk.look(turn)
     times = [one.at for one in heard.messages if NoticeKind(one.attributes["kind"]) not in ALWAYS]
     assert all(sum(begin <= at < begin + HOUR_S for at in times) <= limit for begin in times)
-    ends = [turn.observation.at for turn in lived if isinstance(turn.decision, Terminate)]
-    ended = [one.at for one in heard.messages if one.attributes["kind"] in ("ended", "end-failed")]
-    assert ended == ends
+    ends = {outcome: [turn.observation.at for turn in lived if isinstance(turn.decision, Terminate)
+                      and turn.result.outcome is outcome] for outcome in Outcome}  # fmt: skip
+    heard_of = {kind: [one.at for one in heard.messages if one.attributes["kind"] == kind] for kind in NoticeKind}
+    assert heard_of[NoticeKind.ENDED] == ends[Outcome.APPLIED]
+    assert heard_of[NoticeKind.END_FAILED][:1] == ends[Outcome.REFUSED][:1]
+    assert all(any(0 <= at - then < HOUR_S for then in heard_of[NoticeKind.END_FAILED]) for at in ends[Outcome.REFUSED])
     announced = [turn.observation.at for turn in lived if turn.notice is not None]
     assert [one.at for one in heard.messages if one.attributes["kind"] == "ending"] == announced
     assert all(len(one.subject) < 100 and one.subject.isascii() and one.text for one in heard.messages)

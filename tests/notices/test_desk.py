@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from agent.domain.decisions import Reason, Resize
+from agent.domain.decisions import Outcome, Reason, Resize, Result, Terminate
 from agent.domain.notices import Message, NoticeKind, Told
 from agent.domain.observation import Interruption
 from agent.notices.advice import ADVICE, BY_DESIGN
 from agent.policy.reasons import Why
 from tests.fakes.world import World
-from tests.notices.build import RIGHT, Heard, a_turn
+from tests.notices.build import OUT_BY_FIVE, RIGHT, Heard, a_turn
 from tests.policy.build import NOW, observation, reading, settings, signal
 
 QUICK_IDLE = {"after_s": 600, "grace_s": 60, "notice_s": 100, "steps_period_s": 300}
@@ -219,3 +220,24 @@ def test_a_clock_that_was_set_back_by_a_day_silences_nobody_for_a_day() -> None:
         seen = observation(at=NOW + 60 * minute, missing=(RIGHT,) if minute % 10 else ())
         heard.desk.look(a_turn(observation=seen))
     assert "right-missing" in heard.kinds()
+
+
+@pytest.mark.parametrize("outcome", [Outcome.REFUSED, Outcome.FAILED])
+def test_an_end_that_fails_again_and_again_is_told_at_once_and_then_once_an_hour(path: Path, outcome: Outcome) -> None:
+    it, heard = world(path, idle=QUICK_IDLE)
+    it.end_refused = True
+    for turn in it.run(it.controller(), 3 * 3600):
+        if isinstance(turn.decision, Terminate):
+            turn = replace(turn, result=Result(outcome, "denied"))
+        heard.desk.look(turn)
+    failed = [one for one in heard.messages if one.attributes["kind"] == "end-failed"]
+    assert 3 <= len(failed) <= 4 and failed[0].at < NOW + 700
+    assert json.loads(failed[1].json)["suppressed"]["end-failed"] > 20
+    assert ("not known" in failed[0].subject) is (outcome is Outcome.FAILED)
+
+
+def test_a_resize_whose_fate_is_not_known_is_not_called_undone() -> None:
+    heard = Heard(settings())
+    heard.desk.look(a_turn(wanted=OUT_BY_FIVE, decision=OUT_BY_FIVE, result=Result(Outcome.FAILED, "timed out")))
+    assert heard.messages[0].subject == "Tidemark: test may be resized from 5 to 10 units or not: no clear answer"
+    assert "timed out" in heard.messages[0].text
