@@ -115,6 +115,9 @@ def test_before_there_is_a_task_node_nothing_is_too_large_for_one() -> None:
     assert load(told, fleet(0)) == Load(4, 3, 0, 1.0)
     assert load(told, fleet(0, largest_unit=4)) == Load(4, 3, 0, 0.25), "one on a node"
     assert load(told, fleet(0), 65_536.0) == Load(4, 3, 0, 3.0)
+    assert load(told, fleet(0, largest_unit=4), 16_384.0) == Load(4, 3, 0, 0.75), "three on a node of 65,536"
+    small = waits(app("a", ask(1024, 3)), nodes=core)
+    assert load(small, fleet(0, largest_unit=4)) == Load(4, 3, 8, 2.0), "a node like the core node"
     assert load(told, fleet(0), 16_384.0) == Load(4, 0, 8, 16.0), "none of them fits; those that run have 1,024 MB"
 
 
@@ -255,8 +258,9 @@ def test_what_is_asked_for_where_task_nodes_are_counts_though_yarn_does_not_coun
 def test_a_node_that_is_gone_says_nothing_of_where_task_nodes_are() -> None:
     gone = replace(task(0, 0, "OLD"), alive=False)
     told = waits(app("a", ask(1024, 3)), nodes=(*CORE, gone, task(1, 0)))
-    found = load(told, fleet(2))
-    assert found is not None and found.pending == 3
+    for members in (1, 2):
+        found = load(told, fleet(members))
+        assert found is not None and found.pending == 3
     unlisted = load(told, fleet(2, nodes=None))
     assert unlisted is not None and unlisted.pending == 3
 
