@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import urlsplit
 
 MAX_URL = 2048
+_CERTIFICATE = re.compile(r"/[A-Za-z0-9_-]+\.pem")
 
 
 def is_at(url: str, origin: str) -> bool:
@@ -16,3 +18,15 @@ def is_at(url: str, origin: str) -> bool:
     except ValueError:
         return False
     return f"{parts.scheme}://{parts.netloc}".lower() == origin
+
+
+def is_certificate_at(url: str, origin: str) -> bool:
+    """Whether the URL is that of a certificate there, and of nothing else.
+
+    The API of SNS answers on the same host, and in its answers stands what anybody has put there, with a query that he
+    has signed: an attribute may hold a certificate of his own.
+    """
+    if not is_at(url, origin):
+        return False
+    parts = urlsplit(url)
+    return _CERTIFICATE.fullmatch(parts.path) is not None and url.endswith(parts.path)

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
 
 from agent import log
-from agent.actions.origin import is_at
+from agent.actions.origin import is_certificate_at
 from agent.domain.ports import Clock
 from agent.sources.http_reader import Failed, HttpReader
 from agent.wire.sns import Envelope
@@ -53,10 +53,11 @@ class Verifier:
 
     def is_genuine(self, envelope: Envelope) -> bool | Unknown:
         """Whether SNS has signed exactly this. Takes no longer than one fetch of a certificate."""
-        if envelope.signature_version not in {"1", "2"} or not is_at(envelope.certificate_url, self._origin):
+        url = envelope.certificate_url
+        if envelope.signature_version not in {"1", "2"} or not is_certificate_at(url, self._origin):
             return False
         with self._lock:
-            certificate = self._certificate(envelope.certificate_url)
+            certificate = self._certificate(url)
         if certificate is None or isinstance(certificate, Unknown):
             return False if certificate is None else certificate
         return self._is_in_force(certificate) and _signed(certificate, envelope)

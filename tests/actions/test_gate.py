@@ -104,6 +104,26 @@ def test_a_certificate_from_elsewhere_is_not_even_fetched(sns: Sns) -> None:
 
 
 @pytest.mark.parametrize(
+    "where",
+    [
+        "/?Action=GetTopicAttributes&X-Amz-Signature=0",
+        "/x.pem?Action=a",
+        "/x.pem?",
+        "/x.pem#a",
+        "/x.pem;a",
+        "/a/../x.pem",
+    ],
+)
+def test_what_the_api_of_sns_answers_is_no_certificate_of_snss(sns: Sns, where: str) -> None:
+    """An attribute may hold anybody's own certificate, and stands in the answer to a query that he has signed."""
+    for path in ("/", "/x.pem", "/x.pem;a", "/a/../x.pem"):
+        sns.http.answers(path, content(b"<Value>\n" + certificate(1) + b"</Value>", "text/xml"))
+    made = envelope(alarm(), certificate_url=sns.http.url + where, number=1)
+    assert sns.gate().of_queue(json.dumps(made)) is Refusal.FORGED
+    assert sns.http.requests == []
+
+
+@pytest.mark.parametrize(
     ("url", "good"),
     [
         ("https://sns.eu-west-1.amazonaws.com/x.pem", True),
