@@ -53,6 +53,7 @@ class AlarmQueue:
         self._held: dict[str, tuple[str, str]] = {}
         """By id of a request that waits: its message, and the last receipt handle of that."""
         self._pause_s = 0.0
+        self._undeleted = False
         self._said = ""
 
     def run(self, beat: Beat, stop: threading.Event) -> None:
@@ -68,6 +69,7 @@ class AlarmQueue:
 
     def turn(self, beat: Beat = lambda: None) -> None:
         """Delete what is over, wait once for messages, and judge those that came."""
+        self._undeleted = False
         try:
             self._delete_settled(beat)
             answer = self._client().receive_message(
@@ -81,6 +83,8 @@ class AlarmQueue:
                 self._judge(message)
         except AWS_ERRORS as error:
             self._failed(str(fault(error, "the alarms' queue")), reason(error))
+            return
+        if self._undeleted:
             return
         if self._said:
             log.event(logging.INFO, "actions.queue_back")
@@ -117,11 +121,16 @@ class AlarmQueue:
     def _delete_settled(self, beat: Beat) -> None:
         for id in [id for id in self._held if not self._inbox.waits(id)]:
             beat()
-            self._delete(self._held[id][1])
-            del self._held[id]
+            self._delete(self._held.pop(id)[1])
 
     def _delete(self, handle: str) -> None:
-        self._client().delete_message(QueueUrl=self._queue_url, ReceiptHandle=handle)
+        """A message that stays comes again and is over then too: it keeps no other from being read."""
+        try:
+            self._client().delete_message(QueueUrl=self._queue_url, ReceiptHandle=handle)
+        except AWS_ERRORS as error:
+            if not self._undeleted:
+                self._failed(str(fault(error, "the alarms' queue")), reason(error))
+            self._undeleted = True
 
     def _failed(self, text: str, why: str) -> None:
         self._telemetry.count(f"QueueErrors.{why}")

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from botocore.exceptions import ClientError
 
 from agent.actions.gate import Gate
 from agent.actions.queue import AlarmQueue
@@ -140,6 +141,33 @@ def test_a_queue_that_is_not_there_or_not_reached_is_counted_and_waited_for_long
         for _ in range(2):
             queue.turn()
         assert road.desk.count(f"QueueErrors.{why}") == 2
+
+
+class NothingDeleted:
+    """As without the right to delete, or with handles that count no more."""
+
+    def __init__(self, client: Any) -> None:
+        self.receive_message = client.receive_message
+
+    def delete_message(self, **_: Any) -> None:
+        raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "DeleteMessage")
+
+
+def test_a_message_that_cannot_be_deleted_keeps_no_other_from_being_read(road: Road) -> None:
+    gate = Gate(road.desk.settings, Verifier(road.sns.url, lambda: road.desk.now), road.desk.inbox.is_late)
+    gate = replace(gate, settings=gate.settings.model_copy(update={"sns_origin": road.sns.url}))
+    client = NothingDeleted(road.client)
+    queue = AlarmQueue(lambda: client, road.url, lambda: gate, road.desk.inbox, road.desk.telemetry)
+    road.send(road.signed())
+    queue.turn()
+    road.desk.done(road.desk.pending()[0].id)
+    for body in ("no JSON", road.signed("load")):
+        road.send(body)
+    for _ in range(2):
+        if not road.desk.pending():
+            queue.turn()
+    assert [request.name for request in road.desk.pending()] == ["load"]
+    assert road.desk.count("QueueErrors.denied") >= 1
 
 
 def _same(client: Any) -> Any:
