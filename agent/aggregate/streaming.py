@@ -111,4 +111,6 @@ def _submitted(driver: Instance) -> tuple[float, float] | None:
 def _stream_names(driver: Instance, gauge: str) -> list[str]:
     """Exactly the gauge: `lastCompletedBatch_totalDelay`, not a longer name that ends like it."""
     ending = DSTREAM + gauge
-    return [name for name in driver.values if name == ending or name.endswith("." + ending)]
+    dotted = "." + ending
+    # hardly any name passes the first of these, and every turn looks at all names of all drivers
+    return [name for name in driver.values if name.endswith(ending) and (name == ending or name.endswith(dotted))]

@@ -162,7 +162,9 @@ def _row(number: int, line: Line | Search | Outside, scope: Scope) -> list[Any]:
             return [scope.namespace, line.metric, scope.dimension, scope.value, rendering]
         case Search():
             terms = f'MetricName="{line.metric}" {scope.dimension}="{scope.value}"'
-            found = f"SEARCH('{{{scope.namespace},{scope.dimension},{line.dimension}}} {terms}', '{line.statistic}')"
+            # without quotes a name may have letters and digits only (CloudWatch guide, search expression syntax)
+            namespace = scope.namespace if scope.namespace.isalnum() else f'"{scope.namespace}"'
+            found = f"SEARCH('{{{namespace},{scope.dimension},{line.dimension}}} {terms}', '{line.statistic}')"
             return [{"expression": found, "id": f"e{number}", "label": f"${{PROP('Dim.{line.dimension}')}}"}]
         case Outside():
             names = [part for pair in line.dimensions for part in pair]

@@ -117,6 +117,15 @@ def test_every_metric_is_one_that_is_published_under_that_dimension(
             assert row[0] == "AWS/Kinesis" and "streaming" in parts
 
 
+@pytest.mark.parametrize(
+    ("namespace", "searched"), [("Tidemark", "Tidemark"), ("Data/Tidemark", '"Data/Tidemark"'), ("a b", '"a b"')]
+)
+def test_a_namespace_of_more_than_letters_is_searched_in_quotes(namespace: str, searched: str) -> None:
+    found = made(f'{LEAST}[sinks.cloudwatch]\nnamespace = "{namespace}"\n', CLUSTER)
+    (expression,) = (row[0]["expression"] for row in rows(found) if len(row) == 1)
+    assert expression.startswith(f"SEARCH('{{{searched},ClusterId,Reason}} ")
+
+
 def test_a_metric_that_does_not_exist_cannot_be_drawn() -> None:
     with pytest.raises(ValueError, match="is no metric"):
         Line(metric="MemoryAvailablePercents")
