@@ -35,7 +35,7 @@ class HandFile:
     def ask(self, request: Request) -> Request | None:
         """Leave the request; another one that has not expired stays, and is returned. Raises OSError."""
         waiting = self.waiting()
-        if isinstance(waiting, Request) and waiting.expires_at > request.asked_at:
+        if isinstance(waiting, Request) and waiting.asked_at <= request.asked_at < waiting.expires_at:
             return waiting
         write_whole(self._path, json.dumps(asdict(request)) + "\n")
         return None
@@ -48,7 +48,7 @@ class HandFile:
             _check(request)
         except (FileNotFoundError, NotADirectoryError):
             return None
-        except (OSError, ValueError, TypeError, RecursionError) as error:
+        except (OSError, ValueError, ArithmeticError, TypeError, RecursionError) as error:
             return f"{self._path} cannot be read: {error}"
         return request
 

@@ -172,7 +172,8 @@ class Inbox:
         with self._lock:
             self._look_by_hand(at)
             for id, each in list(self._waiting.items()):
-                if at >= each.request.expires_at:
+                # a clock that was set back makes no wish last longer
+                if not each.request.asked_at - AHEAD_S <= at < each.request.expires_at:
                     because = () if each.last is None else each.last.because
                     self._settle(Answer(id=id, at=at, fate=Fate.EXPIRED, because=because))
             return tuple(each.request for each in self._waiting.values())
@@ -229,12 +230,29 @@ class Inbox:
         for id, each in list(self._waiting.items()):
             if each.request.source is Source.HAND and (found is None or found.id != id):
                 self._settle_without_answer(id, at)
-        if found is None or found.id in self._waiting or self._ledger.is_done(found.id) or at >= found.expires_at:
+        if found is None or found.id in self._waiting or at >= found.expires_at or len(self._waiting) >= MAX_WAITING:
             return
-        if found.asked_at > at + AHEAD_S or len(self._waiting) >= MAX_WAITING:
+        waiting = _Waiting(found, None)
+        if (over := self._is_over(found, at)) is not None:
+            self._tell(waiting, over)
             return
-        self._waiting[found.id] = _Waiting(found, None)
+        self._waiting[found.id] = waiting
         _log_taken(found)
+
+    def _is_over(self, found: Request, at: float) -> Answer | None:
+        """The answer to what lies there and may have been done already, or comes from a time that is not yet."""
+        told, begins_at = self._hand.told(found.id), self._ledger.begins_at
+        if self._ledger.is_done(found.id):
+            if told is not None and told.fate.settled:
+                return told
+            fate, text = Fate.FAILED, "the agent was stopped while it did this"
+        elif begins_at is not None and found.asked_at <= begins_at:
+            fate, text = Fate.FAILED, "what has been done cannot be read, and this may have been"
+        elif found.asked_at > at + AHEAD_S:
+            fate, text = Fate.EXPIRED, "it is from a time that has not come: was the clock set back?"
+        else:
+            return None
+        return Answer(id=found.id, at=at, fate=fate, because=(Reason("over", text),))
 
     def _settle_without_answer(self, id: str, at: float) -> None:
         """Nobody waits for it, and another request may lie in the file by now."""

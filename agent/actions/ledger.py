@@ -40,7 +40,7 @@ class Ledger:
             self._kept = _kept(read_bounded(path, MAX_BYTES))
         except (FileNotFoundError, NotADirectoryError):
             self._kept = _Kept()
-        except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        except (OSError, ValueError, ArithmeticError, LookupError, TypeError, AttributeError, RecursionError) as error:
             self._kept, self.begins_at = _Kept(), at
             log.event(logging.ERROR, "requests.ledger_unreadable", file=str(path), error=str(error))
 
@@ -53,7 +53,7 @@ class Ledger:
 
     def done(self, id: str, at: float) -> bool:
         """Whether it is written down now; nothing is known of it otherwise."""
-        self._kept.done[id] = at
+        _last(self._kept.done, id, at)
         if self._write():
             return True
         del self._kept.done[id]
@@ -61,12 +61,12 @@ class Ledger:
 
     def saw(self, alarm: str, changed_at: float) -> None:
         """Remember the change, at least as long as this agent lives."""
-        self._kept.changes[alarm] = changed_at
+        _last(self._kept.changes, alarm, changed_at)
         self._write()
 
     def _write(self) -> bool:
         for kept in (self._kept.done, self._kept.changes):
-            for key in sorted(kept, key=lambda key: kept[key])[: max(0, len(kept) - MAX_ENTRIES)]:
+            for key in list(kept)[: max(0, len(kept) - MAX_ENTRIES)]:
                 del kept[key]
         text = json.dumps({"v": VERSION, "done": self._kept.done, "changes": self._kept.changes})
         try:
@@ -75,6 +75,12 @@ class Ledger:
             log.event(logging.ERROR, "requests.ledger_not_written", file=str(self._path), error=str(error))
             return False
         return True
+
+
+def _last(kept: dict[str, float], key: str, at: float) -> None:
+    """In the order in which they came: after the clock was set back the least time is not the oldest."""
+    kept.pop(key, None)
+    kept[key] = at
 
 
 def _kept(text: str) -> _Kept:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from agent.actions.hand import HandFile, by_hand
 from agent.actions.inbox import MAX_WAITING, Inbox, OwnNames, Taken
-from agent.actions.ledger import Ledger
+from agent.actions.ledger import MAX_ENTRIES, Ledger
 from agent.domain.alarm_notices import AlarmNotice, Refusal
 from agent.domain.requests import Answer, Fate, Request, Source
 from agent.settings_actions import ActionsSettings
@@ -24,6 +24,7 @@ from agent.telemetry import Telemetry
 from agent.wire import alarm_notice
 from tests.actions.notices import CLUSTER, NOW, TOPIC, alarm
 
+HUGE = json.dumps({"v": 1, "done": {"a": 10**400}, "changes": {}})
 ALARMS = [
     {"name": "heap", "adjustment_units": 5, "cooldown_s": 60},
     {"name": "heap", "state": "OK", "adjustment_units": -5},
@@ -197,7 +198,7 @@ def test_an_act_that_cannot_be_written_down_is_not_done(desk: Desk) -> None:
     assert not desk.inbox.claim(first.id, desk.now), "once"
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"v": 2}', '{"v": 1, "done": [], "changes": {}}', "null"])
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"v": 2}', '{"v": 1, "done": [], "changes": {}}', "null", HUGE])
 def test_a_ledger_that_nobody_can_read_means_that_nothing_older_is_done(desk: Desk, text: str) -> None:
     desk.settings.ledger_path.write_text(text)
     desk.restarted()
@@ -219,6 +220,11 @@ def test_other_settings_are_judged_by_at_once(desk: Desk) -> None:
 
 
 # by hand
+
+
+def settled(desk: Desk, request: Request) -> Fate | None:
+    told = desk.hand.told(request.id)
+    return None if told is None else told.fate
 
 
 def ask(desk: Desk, **changed: Any) -> Request:
@@ -269,6 +275,61 @@ def test_a_request_by_hand_is_done_once_even_if_its_file_cannot_be_removed(desk:
     assert desk.pending() == ()
 
 
+def test_what_an_agent_was_stopped_in_is_answered_by_the_next_and_not_done_again(desk: Desk) -> None:
+    request = ask(desk, units=5)
+    desk.pending()
+    assert desk.inbox.claim(request.id, desk.now)
+    desk.restarted()
+    assert desk.pending() == ()
+    assert settled(desk, request) is Fate.FAILED
+    assert desk.hand.waiting() is None
+
+
+def test_what_may_have_been_done_by_hand_before_the_ledger_was_lost_is_not_done_again(desk: Desk) -> None:
+    request = ask(desk, units=5)
+    desk.pending()
+    assert desk.inbox.claim(request.id, desk.now)
+    desk.settings.ledger_path.write_text("{")
+    desk.restarted()
+    assert desk.pending() == ()
+    assert settled(desk, request) is Fate.FAILED
+    desk.now += 1
+    assert desk.pending() == ()
+    later = ask(desk, units=1)
+    assert desk.pending() == (later,)
+
+
+def test_a_clock_that_is_set_back_makes_no_wish_last_longer(desk: Desk) -> None:
+    alarm_, by_hand_ = taken(desk.offer(at=NOW)), ask(desk, units=5)
+    assert len(desk.pending()) == 2
+    desk.now -= 3600
+    assert desk.pending() == ()
+    assert settled(desk, by_hand_) is Fate.EXPIRED
+    desk.now += 3605
+    assert not desk.inbox.claim(alarm_.id, desk.now)
+    assert desk.pending() == ()
+
+
+def test_a_wish_from_a_time_that_has_not_come_is_answered_and_bars_nobody(desk: Desk) -> None:
+    ahead = ask(desk, units=5, at=NOW + 3600)
+    assert desk.pending() == ()
+    assert settled(desk, ahead) is Fate.EXPIRED
+    ask(desk, units=5, at=NOW + 3600)
+    now = ask(desk, units=1)
+    assert desk.pending() == (now,)
+
+
+def test_of_many_that_are_done_the_last_is_remembered_also_by_a_clock_that_was_set_back(desk: Desk) -> None:
+    times = {f"a{number}": NOW + 1 + number for number in range(MAX_ENTRIES)}
+    desk.settings.ledger_path.write_text(json.dumps({"v": 1, "done": times, "changes": {}}))
+    desk.restarted()
+    first = taken(desk.offer())
+    desk.pending()
+    assert desk.inbox.claim(first.id, desk.now)
+    desk.restarted()
+    assert desk.offer() is Refusal.DUPLICATE
+
+
 @pytest.mark.parametrize(
     "changed",
     [
@@ -276,6 +337,8 @@ def test_a_request_by_hand_is_done_once_even_if_its_file_cannot_be_removed(desk:
         {"to_units": 3},
         {"source": "alarm"},
         {"units": 10**9},
+        {"units": 10**400},
+        {"asked_at": 10**400},
         {"units": None, "to_units": -1},
         {"expires_at": NOW + 4000},
         {"expires_at": NOW - 1},
