@@ -18,7 +18,7 @@ def table(found: Comparison) -> Table:
     """The cheapest are not the best: cost and delay belong together."""
     shown = Table(title=f"{found.workload.name}: {len(found.workload.jobs)} jobs, {found.workload.task_count} tasks")
     for column in COLUMNS:
-        shown.add_column(column, justify="left" if column == "policy" else "right", no_wrap=column != "policy")
+        shown.add_column(column, justify="left" if column == "policy" else "right", no_wrap=True)
     for entry in found.entries:
         shown.add_row(*_row(entry))
     shown.add_section()
