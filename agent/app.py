@@ -12,13 +12,8 @@ from random import Random
 
 import agent
 from agent import log, pollers
-from agent.actions.inbox import OwnNames
-from agent.actions.road import RoadIn
-from agent.actuators import ACTUATORS, Hands
-from agent.actuators.emr_calls import EmrClients
 from agent.actuators.steps import StepsProbe
 from agent.aggregate.table import Table
-from agent.alarms.removal import Removal
 from agent.aws.clients import Clients, read_timeout_s
 from agent.aws.identity import Identity, identify_node
 from agent.aws.imds import Imds
@@ -32,27 +27,22 @@ from agent.domain.signals import Signal
 from agent.domain.turns import Turn
 from agent.journal import Journal
 from agent.loops import Loops, LoopState, periodic
-from agent.market.reader import CHECK_S, PriceReader, Sources
+from agent.market.reader import CHECK_S
 from agent.node import address
-from agent.notices.desk import Desk
-from agent.notices.route import route
+from agent.parts import Parts
 from agent.periods import Periods, Sensed
 from agent.policy import reasons
 from agent.policy.guards import GUARDS
 from agent.reload import SettingsFile
 from agent.settings import AwsSettings, Settings, SettingsError, SettingsFault
-from agent.settings_fleet import ActuatorKind
 from agent.settings_sources import ListenerSettings, RestSettings
 from agent.sightings import Sightings
-from agent.sinks import SINKS, BuiltSink, SinkParts
-from agent.sinks.notice_memory import NoticeMemory
-from agent.sinks.notices import LogSender, Outbox, Sender, TopicSender
+from agent.sinks.notices import Outbox
 from agent.sources import probes
 from agent.sources.graphite_listener import Listener
 from agent.sources.interruptions import Interruptions
 from agent.sources.isbusy import IsBusyFile
 from agent.sources.kinesis import CHECK_S as KINESIS_CHECK_S
-from agent.sources.kinesis import KinesisAges
 from agent.sources.node import NodeReader
 from agent.sources.pause import PauseFile
 from agent.sources.rest_poller import Poll, RestPoller
@@ -106,19 +96,27 @@ class App:
         self._listener = Listener(
             _at_own_address(settings.listener, identity), self._table, self._clock, self._telemetry
         )
-        self._sinks = self._build_sinks()
+        parts = self._parts = Parts(
+            settings=settings,
+            cluster_id=self._cluster_id,
+            clients=self._clients,
+            clock=self._clock,
+            telemetry=self._telemetry,
+            random=self._random,
+        )
+        self._sinks = parts.sinks()
         self._periods = Periods(self._table, settings.cluster, self._cluster_id, self._clock())
         self._node = NodeReader(lambda: (os.getpid(), os.getppid()), self._clock)
         self._sensed: Sensed | None = None
         self._usd_per_hour: float | None = None
         self._manager = pollers.of_manager(settings.sources, self._poller)
-        self._prices = self._build_prices(self._clients.region or "")
-        self._outbox = Outbox(self._senders(), self._telemetry)
-        self._desk = self._build_desk()
+        self._prices = parts.prices(lambda: self._settings.wants_prices)
+        self._outbox = Outbox(parts.senders(), self._telemetry)
+        self._desk = parts.desk(self._outbox.put)
         self._interruptions = Interruptions(Imds, self._tell_interruption, self._clock)
-        self._hands = self._build_hands()
-        self._alarms = self._build_removal()
-        self._road_in = self._build_road_in()
+        self._hands = parts.hands()
+        self._alarms = parts.removal()
+        self._road_in = parts.road_in(self._leads)
         self._controller = self._build_controller()
         self._last_hold: tuple[str, ...] = ()
         self._sightings = Sightings(settings)
@@ -156,7 +154,7 @@ class App:
         waiting = self._settings.aws.model_copy(update={"read_timeout_s": read_timeout_s(self._settings.aws)})
         self._road_in.start(loops, longest_call_s(waiting))
         if self._settings.sources.kinesis:
-            step = self._build_kinesis().step
+            step = self._parts.kinesis(self._table).step
             loops.add("kinesis", periodic("kinesis", KINESIS_CHECK_S, step, self._telemetry), LOOP_LIMIT_S + call_s)
         period_s = self._settings.sinks.cloudwatch.period_s
         for name, every_s, step, limit_s in (
@@ -283,17 +281,6 @@ class App:
             return always
         return (*always, probes.AtRest(self._reports, self._clock))
 
-    def _build_hands(self) -> Hands:
-        clients = EmrClients(self._clients.emr, self._clients.emr_once)
-        fleet = self._settings.fleet
-        return ACTUATORS[fleet.actuator](clients, self._cluster_id, fleet, self._clock)
-
-    def _build_removal(self) -> Removal | None:
-        settings = self._settings
-        if not settings.alarms.remove_at_end or settings.fleet.actuator is ActuatorKind.DRY_RUN:
-            return None
-        return Removal(lambda: self._clients.cloudwatch, self._cluster_id)
-
     def _remove_alarms_if_ending(self) -> threading.Thread:
         """EMR stops the agent when the cluster ends, whoever ended it; a restart of the agent is no such end."""
 
@@ -349,67 +336,10 @@ class App:
         board = self._board
         return StatusServer(self._settings.status, board.pages, board.check, SECURITY_POLICY, self._telemetry)
 
-    def _build_road_in(self) -> RoadIn:
-        names = OwnNames(self._cluster_id, self._settings.cluster.name)
-        return RoadIn(
-            self._settings.actions, names, lambda: self._clients.sqs, self._clock, self._telemetry, self._leads
-        )
-
     def _leads(self) -> bool:
         """Whether this agent is the one to act, as far as the cluster manager has told."""
         reading = self._last_reading()
         return reading is None or reading.leader
-
-    def _build_prices(self, region: str) -> PriceReader:
-        settings, clients = self._settings, self._clients
-        return PriceReader(
-            settings.prices,
-            settings.fleet,
-            self._cluster_id,
-            Sources(emr=lambda: clients.emr, ec2=lambda: clients.ec2, pricing=lambda: clients.pricing, region=region),
-            wanted=lambda: self._settings.wants_prices,
-            clock=self._clock,
-            telemetry=self._telemetry,
-            jitter=self._random.random,
-        )
-
-    def _build_kinesis(self) -> KinesisAges:
-        return KinesisAges(
-            self._settings.sources.kinesis,
-            self._settings.sources.kinesis_period_s,
-            lambda: self._clients.cloudwatch,
-            self._table,
-            clock=self._clock,
-            telemetry=self._telemetry,
-            jitter=self._random.random,
-        )
-
-    def _senders(self) -> tuple[Sender, ...]:
-        way = route(self._settings)
-        topics = ((way.topic, "text"), (way.json_topic, "json"))
-        return tuple(TopicSender(lambda: self._clients.sns, arn, form) for arn, form in topics if arn) or (LogSender(),)
-
-    def _build_desk(self) -> Desk:
-        memory = NoticeMemory(self._settings.journal.path.with_name("notices.json"))
-        return Desk(
-            self._settings,
-            self._cluster_id,
-            memory.read(),
-            send=self._outbox.put,
-            remember=memory.write,
-            telemetry=self._telemetry,
-        )
-
-    def _build_sinks(self) -> dict[str, BuiltSink]:
-        parts = SinkParts(
-            settings=self._settings.sinks,
-            cloudwatch=lambda: self._clients.cloudwatch,
-            clock=self._clock,
-            telemetry=self._telemetry,
-            random=self._random,
-        )
-        made = {name: build(parts) for name, build in SINKS.items()}
-        return {name: built for name, built in made.items() if built is not None}
 
     def _poller(self, name: str, rest: RestSettings, poll: Poll) -> RestPoller:
         return RestPoller(name, rest, poll, self._table, self._clock, self._telemetry)
