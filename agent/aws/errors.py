@@ -112,6 +112,8 @@ def fault(error: BotoCoreError | ClientError, doing: str) -> Fault:
             return PermanentFault(f"{text} ({advice(error.operation_name, text)})")
         transient = code(error) in THROTTLED | SERVICE_FAILED | EXPIRED or status(error) >= 500
         return TransientFault(text) if transient else PermanentFault(text)
+    if isinstance(error, NO_CREDENTIALS):
+        text += " (they come from AWS_PROFILE, from `aws configure`, or on a node from its instance profile)"
     return TransientFault(text)
 
 

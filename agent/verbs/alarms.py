@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from agent.verbs.common import AS_JSON, ON_THE_NODE, SETTINGS_FILE, load, warn
+from agent.verbs.common import AS_JSON, EMR_ID, ON_THE_NODE, SETTINGS_FILE, WEB_ADDRESS, load, warn
 
 if TYPE_CHECKING:
     from agent.alarms.alarm import Subject
@@ -22,9 +22,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def _where(command: F) -> F:
     for option in (
-        click.option("--endpoint-url", help="Another endpoint than AWS's own."),
+        click.option("--endpoint-url", type=WEB_ADDRESS, help="Another endpoint than AWS's own."),
         click.option("--region", help="Instead of that of the settings, the node or the AWS configuration."),
-        click.option("--cluster-id", help="The cluster, where neither the settings nor this node tell it."),
+        click.option("--cluster-id", type=EMR_ID, help="Where neither the settings nor this node tell it."),
         click.option("--config", "path", type=SETTINGS_FILE, default=ON_THE_NODE, show_default=True),
     ):
         command = option(command)
@@ -103,11 +103,11 @@ def delete(and_named: bool, dry_run: bool, as_json: bool, **where: Any) -> None:
     import json
 
     from agent.alarms import cloudwatch
-    from agent.alarms.alarm import CLUSTER_ID
+    from agent.alarms.alarm import EMR_ID
     from agent.domain.faults import Fault
 
     place = _place(**where)
-    meant = tuple(each for each in place.subjects if and_named or each.dimension == CLUSTER_ID)
+    meant = tuple(each for each in place.subjects if and_named or each.dimension == EMR_ID)
     if not meant:
         raise click.UsageError("no cluster is named: give --cluster-id, or --all for those on cluster.name")
     found = _ours(place, meant)

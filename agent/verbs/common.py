@@ -35,6 +35,39 @@ class Duration(click.ParamType[float]):
             raise click.BadParameter(f"{value!r} is no duration: write for example 90s, 30m, 1h30m or 2d") from None
 
 
+class WebAddress(click.ParamType[str]):
+    """An http or https URL."""
+
+    name = "url"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:  # noqa: ARG002
+        from pydantic import TypeAdapter, ValidationError
+
+        from agent.settings_base import WebUrl
+
+        try:
+            return TypeAdapter[str](WebUrl).validate_python(value)
+        except ValidationError as error:
+            raise click.BadParameter(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
+
+
+class ClusterId(click.ParamType[str]):
+    """What EMR calls a cluster."""
+
+    name = "id"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:  # noqa: ARG002
+        import re
+
+        if re.fullmatch(r"j-[A-Za-z0-9]+", str(value)) is None:
+            raise click.BadParameter(f"{value!r} is no cluster id: those of EMR are j- and letters and digits")
+        return str(value)
+
+
+EMR_ID = ClusterId()
+WEB_ADDRESS = WebAddress()
+
+
 class JvmSize(click.ParamType[int]):
     """A size as Spark takes it, `8g`, `8192m` or `8192` (megabytes), in MiB."""
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from agent.verbs.common import AS_JSON, ON_THE_NODE, SETTINGS_FILE, load, warn
+from agent.verbs.common import AS_JSON, EMR_ID, ON_THE_NODE, SETTINGS_FILE, WEB_ADDRESS, load, warn
 
 if TYPE_CHECKING:
     from agent.costing import Asked
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 @click.option("--target", type=click.IntRange(0), help="Capacity units, instead of the fleet's own target.")
 @click.option("--unit-usd-per-hour", type=click.FloatRange(0), help="Of a capacity unit, instead of what is known.")
 @click.option("--ask", "asks", is_flag=True, help="Ask AWS for the fleet and for the prices of now.")
-@click.option("--cluster-id", help="The cluster, where neither the settings nor this node tell it; with --ask.")
+@click.option("--cluster-id", type=EMR_ID, help="Where neither the settings nor this node tell it; with --ask.")
 @click.option("--region", help="Instead of that of the settings, the node or the AWS configuration; with --ask.")
-@click.option("--endpoint-url", help="Another endpoint than AWS's own; with --ask.")
+@click.option("--endpoint-url", type=WEB_ADDRESS, help="Another endpoint than AWS's own; with --ask.")
 @AS_JSON
 def cost(
     path: Path,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from agent.verbs.common import AS_JSON, ON_THE_NODE, SETTINGS_FILE, load, warn
+from agent.verbs.common import AS_JSON, EMR_ID, ON_THE_NODE, SETTINGS_FILE, WEB_ADDRESS, load, warn
 
 if TYPE_CHECKING:
     from agent.alarms.alarm import Subject
@@ -21,9 +21,11 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def _where(command: F) -> F:
     for option in (
-        click.option("--endpoint-url", help="Another endpoint than AWS's own."),
+        click.option("--endpoint-url", type=WEB_ADDRESS, help="Another endpoint than AWS's own."),
         click.option("--region", help="Instead of that of the settings, the node or the AWS configuration."),
-        click.option("--cluster-id", help="Of this one cluster, even where the settings have a cluster.name."),
+        click.option(
+            "--cluster-id", type=EMR_ID, help="Of this one cluster, even where the settings have a cluster.name."
+        ),
         click.option("--config", "path", type=SETTINGS_FILE, default=ON_THE_NODE, show_default=True),
     ):
         command = option(command)

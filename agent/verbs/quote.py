@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from agent.verbs.common import AS_JSON, ON_THE_NODE, SETTINGS_FILE, JvmSize, load, warn
+from agent.verbs.common import AS_JSON, ON_THE_NODE, SETTINGS_FILE, WEB_ADDRESS, JvmSize, load, warn
 
 if TYPE_CHECKING:
     pass
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 )
 @click.option("--hours", type=click.IntRange(1, 2160), default=24, show_default=True, help="What the median is of.")
 @click.option("--region", help="Instead of that of the settings, the node or the AWS configuration.")
-@click.option("--endpoint-url", help="Another endpoint than AWS's own.")
+@click.option("--endpoint-url", type=WEB_ADDRESS, help="Another endpoint than AWS's own.")
 @AS_JSON
 def quote(path: Path | None, types: tuple[str, ...], region: str | None, as_json: bool, **options: Any) -> None:
     """Rank instance types by what a GB of memory costs that executors can really use, on the spot market of now.

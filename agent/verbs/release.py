@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from agent.verbs.common import AS_JSON, warn
+from agent.verbs.common import AS_JSON, WEB_ADDRESS, warn
 
 if TYPE_CHECKING:
     pass
@@ -72,7 +72,7 @@ def bundle(arch: str, pythons: tuple[Path, ...], output: Path, as_json: bool) ->
 @click.option("--region", help="The Region of the clusters, in which the bucket has to be.")
 @click.option("--topic", help="ARN of the SNS topic that notices go to: the policy then allows that.")
 @click.option("--queue", help="ARN of the SQS queue that alarms reach the agent by: the policy then allows that.")
-@click.option("--endpoint-url", help="Another endpoint than AWS's own.")
+@click.option("--endpoint-url", type=WEB_ADDRESS, help="Another endpoint than AWS's own.")
 @AS_JSON
 def publish(destination: str, arch: str, as_json: bool, **options: Any) -> None:
     """Upload a release below S3://BUCKET/PREFIX/<version>/ and print what to paste into the launch of a cluster.

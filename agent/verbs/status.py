@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from agent.verbs.common import AS_JSON, ON_THE_NODE, SETTINGS_FILE, load
+from agent.verbs.common import AS_JSON, EMR_ID, ON_THE_NODE, SETTINGS_FILE, WEB_ADDRESS, load
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -26,11 +26,17 @@ Look = Callable[[], Seen]
 @click.command()
 @click.option("--config", "path", type=SETTINGS_FILE, help=f"The agent's settings [{ON_THE_NODE}, where there is one].")
 @click.option("--url", help="Where the agent's page is, instead of what the settings say.")
-@click.option("--cluster", "cluster_id", metavar="j-…", help="Ask CloudWatch and EMR about this cluster instead.")
+@click.option(
+    "--cluster",
+    "cluster_id",
+    type=EMR_ID,
+    metavar="j-…",
+    help="Ask CloudWatch and EMR about this cluster instead.",
+)
 @click.option("--name", default="", help="Ask CloudWatch for the figures under this stable name (cluster.name).")
 @click.option("--region", help="Of the cluster [that of the AWS configuration].")
 @click.option("--namespace", default="Tidemark", show_default=True, help="Where its figures are published.")
-@click.option("--endpoint-url", help="Another endpoint than AWS's own.")
+@click.option("--endpoint-url", type=WEB_ADDRESS, help="Another endpoint than AWS's own.")
 @click.option("--watch", is_flag=True, help="Look again and again, until Ctrl-C.")
 @click.option(
     "--every",

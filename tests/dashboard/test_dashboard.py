@@ -223,6 +223,28 @@ def test_without_any_cluster_it_is_wrong_use(run: Any, tmp_path: Path) -> None:
     assert found.exit_code == 2 and "--cluster-id" in found.output
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--endpoint-url", "cloud"), "did you mean 'http://cloud'?"),
+        (("--cluster-id", "nightly"), "'nightly' is no cluster id"),
+    ],
+)
+def test_what_cannot_be_meant_is_wrong_use_in_one_line(run: Any, words: tuple[str, str], said: str) -> None:
+    for verb in ("put", "show", "delete"):
+        found = run(verb, *words)
+        assert found.exit_code == 2 and said in found.output.splitlines()[-1]
+
+
+def test_without_credentials_it_says_where_they_come_from(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nowhere")
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
+    found = run("put")
+    assert found.exit_code == 1 and "AWS_PROFILE" in found.output and len(found.output.splitlines()) == 1
+
+
 def test_the_validator_refuses_what_cloudwatch_would() -> None:
     """So that the tests above can fail: a graph without a Region, and one off the grid."""
     good = made(FULL, NAMED)
