@@ -103,11 +103,11 @@ def delete(and_named: bool, dry_run: bool, as_json: bool, **where: Any) -> None:
     import json
 
     from agent.alarms import cloudwatch
-    from agent.alarms.alarm import EMR_ID
+    from agent.alarms.alarm import CLUSTER_ID
     from agent.domain.faults import Fault
 
     place = _place(**where)
-    meant = tuple(each for each in place.subjects if and_named or each.dimension == EMR_ID)
+    meant = tuple(each for each in place.subjects if and_named or each.dimension == CLUSTER_ID)
     if not meant:
         raise click.UsageError("no cluster is named: give --cluster-id, or --all for those on cluster.name")
     found = _ours(place, meant)

@@ -285,7 +285,7 @@ def ended_with_notice(it: Watched, since: float, *, after_s: float, notice_s: fl
     assert end.observation.at - notice.observation.at >= notice_s
     assert notice.notice is not None and notice.notice.code == Why.IDLE
     assert f"since {utc(idle_since(end))} (" in notice.notice.text and f"since {utc(idle_since(end))} (" in because(end)
-    said = f'notice subject="Tidemark ends {it.id} in {notice_s:.0f} s" text="{it.id} is ended in'
+    said = f'notice subject="Tidemark: test is ended in {notice_s:.0f} s, at '
     assert said in it.running.log() and notice.notice.text in it.running.log()
     return end
 
