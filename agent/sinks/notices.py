@@ -8,6 +8,7 @@ what subscriptions filter by.
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections import deque
@@ -89,16 +90,20 @@ class Outbox:
     `too_old`, `closed` or AWS's answer for those that never were sent.
     """
 
-    def __init__(self, senders: tuple[Sender, ...], telemetry: Telemetry) -> None:
+    def __init__(
+        self, senders: tuple[Sender, ...], telemetry: Telemetry, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """`clock` never falls."""
         self._senders = senders
         self._telemetry = telemetry
+        self._clock = clock
         self._held: deque[_Held] = deque()
         self._lock = threading.Lock()
         self._sending = threading.Lock()
         self._news = threading.Event()
 
     def put(self, message: Message) -> None:
-        now = time.monotonic()
+        now = self._clock()
         with self._lock:
             self._held.extend(_Held(message, sender, now) for sender in self._senders)
             while len(self._held) > MAX_HELD:
@@ -111,17 +116,16 @@ class Outbox:
         while not stop.is_set():
             beat()
             self._news.clear()
-            if self._send_all(beat, stop):
+            if self._send_all(beat, stop, RETRY_S):
                 self._pause(beat, stop)
             else:
                 while not stop.is_set() and not self._news.wait(0.5):
                     beat()
 
-    @staticmethod
-    def _pause(beat: Beat, stop: threading.Event) -> None:
+    def _pause(self, beat: Beat, stop: threading.Event) -> None:
         """Until another attempt is due: what comes meanwhile would meet the same fault."""
-        end = time.monotonic() + RETRY_S
-        while time.monotonic() < end and not stop.wait(0.5):
+        end = self._clock() + RETRY_S
+        while self._clock() < end and not stop.wait(0.5):
             beat()
 
     def close(self, deadline_s: float) -> None:
@@ -136,26 +140,38 @@ class Outbox:
                 self._telemetry.count("NoticesLost.closed", len(self._held))
             self._held.clear()
 
-    def _send_all(self, beat: Beat, stop: threading.Event) -> bool:
-        """Each once, in order; whether something is worth another attempt."""
+    def _send_all(self, beat: Beat, stop: threading.Event, patience_s: float = math.inf) -> bool:
+        """Each once, in order; whether something is worth another attempt.
+
+        Where a service hangs each attempt takes long: once one has failed nothing is begun after `patience_s`, or a
+        full queue would take hours.
+        """
         with self._sending:
             again: list[_Held] = []
+            end = self._clock() + patience_s
             for held in self._taken(stop):
                 beat()
-                why = held.sender.send(held.message)
-                if why is None:
-                    self._telemetry.count("NoticesSent")
-                    continue
-                self._telemetry.count(f"NoticesFailed.{why}")
-                if why not in WORTH_ANOTHER:
-                    self._telemetry.count(f"NoticesLost.{why}")
-                elif time.monotonic() - held.since >= MAX_AGE_S:
-                    self._telemetry.count("NoticesLost.too_old")
-                else:
+                if self._is_left(held):
                     again.append(held)
+                    if self._clock() >= end:
+                        break
             with self._lock:
                 self._held.extendleft(reversed(again))
             return bool(again)
+
+    def _is_left(self, held: _Held) -> bool:
+        """Send it, unless it is too old; whether another attempt is worth it."""
+        if self._clock() - held.since >= MAX_AGE_S:
+            self._telemetry.count("NoticesLost.too_old")
+            return False
+        why = held.sender.send(held.message)
+        if why is None:
+            self._telemetry.count("NoticesSent")
+            return False
+        self._telemetry.count(f"NoticesFailed.{why}")
+        if why not in WORTH_ANOTHER:
+            self._telemetry.count(f"NoticesLost.{why}")
+        return why in WORTH_ANOTHER
 
     def _taken(self, stop: threading.Event) -> Iterator[_Held]:
         while not stop.is_set():

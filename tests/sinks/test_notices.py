@@ -187,6 +187,37 @@ def test_news_that_come_while_a_service_is_not_there_do_not_keep_the_loop_spinni
     assert len(beats) < before + 100
 
 
+class Hangs:
+    """A service that takes a minute and a half to say nothing, on a clock of its own."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.asked = 0
+
+    def send(self, message: Message) -> str | None:  # noqa: ARG002
+        self.asked += 1
+        self.now += 89.0
+        return "unreachable"
+
+
+def test_a_service_that_hangs_is_asked_once_and_not_for_all_that_waits() -> None:
+    service, telemetry, stop = Hangs(), Telemetry(), threading.Event()
+    outbox = Outbox((service,), telemetry, lambda: service.now)
+    for _ in range(20):
+        outbox.put(a_message())
+    beats: list[int] = []
+    loop = threading.Thread(target=outbox.run, args=(lambda: beats.append(service.asked), stop))
+    loop.start()
+    wait_for(lambda: beats.count(1) >= 2, "it pauses after the first attempt")
+    stop.set()
+    loop.join(PATIENCE_S)
+    assert service.asked == 1
+    service.now = 901.0
+    outbox.close(PATIENCE_S)
+    assert service.asked == 1, "what is older than a quarter of an hour is not sent any more"
+    assert telemetry.counts() == {"NoticesFailed.unreachable": 1, "NoticesLost.too_old": 20}
+
+
 class Slow:
     """A sender that hangs until it is let go."""
 
