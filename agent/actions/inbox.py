@@ -188,6 +188,9 @@ class Inbox:
                 each = self._waiting.get(answer.id)
                 if each is None:
                     continue
+                if not answer.fate.settled and self._ledger.is_done(answer.id):
+                    # it was about to be done, and surely was not
+                    self._ledger.undone(answer.id)
                 if answer.fate.settled:
                     self._settle(answer)
                 elif each.last is None or each.last.because != answer.because or each.last.detail != answer.detail:

@@ -59,6 +59,14 @@ class Ledger:
         del self._kept.done[id]
         return False
 
+    def undone(self, id: str) -> bool:
+        """Take back that it is done; whether that is written down. Otherwise it counts as done."""
+        at = self._kept.done.pop(id)
+        if self._write():
+            return True
+        _last(self._kept.done, id, at)
+        return False
+
     def saw(self, alarm: str, changed_at: float) -> None:
         """Remember the change, at least as long as this agent lives."""
         _last(self._kept.changes, alarm, changed_at)

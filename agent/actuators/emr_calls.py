@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
-from agent.aws.errors import AWS_ERRORS, fault
-from agent.domain.decisions import Outcome, Result
-from agent.domain.faults import Fault, TransientFault
+from agent import log
+from agent.aws.errors import AWS_ERRORS, fault, reason
+from agent.domain.decisions import Outcome, Resize, Result
+from agent.domain.faults import Fault, NotTakenFault, TransientFault
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +54,44 @@ def first_page(client: Any, operation: str, key: str, **request: Any) -> list[An
         raise fault(error, operation) from error
 
 
-def outcome(error: Fault) -> Result:
-    """REFUSED when EMR understood and said no; FAILED when it may have acted or could not be reached."""
+def ask_once(doing: str, call: Callable[..., Any], **request: Any) -> Any:
+    """The answer of a client that makes a single attempt. Raises Fault: a NotTakenFault when it was throttled. After
+    several attempts that word says nothing: the answer to an earlier one may have been lost."""
+    try:
+        return call(**request)
+    except AWS_ERRORS as error:
+        found = fault(error, doing)
+        raise (NotTakenFault(str(found)) if reason(error) == "throttled" else found) from error
+
+
+def change(clients: EmrClients, decision: Resize, doing: str, operation: str, **request: Any) -> Any:
+    """Send targets that are absolute, and so may be sent again. Raises Fault.
+
+    What somebody asked for is sent once at first: throttled then, it may wait for the next turn.
+    """
+    if decision.request is not None:
+        try:
+            return ask_once(doing, getattr(clients.once, operation), **request)
+        except NotTakenFault:
+            raise
+        except TransientFault as error:
+            log.event(logging.INFO, "emr.sent_again", operation=doing, error=str(error))
+    return ask(doing, getattr(clients.client, operation), **request)
+
+
+def beforehand(read: Callable[[], T]) -> T:
+    """What is read before anything is sent. Raises Fault, and never one that leaves it open what was done."""
+    try:
+        return read()
+    except TransientFault as error:
+        raise NotTakenFault(str(error)) from error
+
+
+def outcome(error: Fault, decision: Resize | None = None) -> Result:
+    """REFUSED when EMR understood and said no; FAILED when it may have acted or could not be reached; POSTPONED when
+    somebody asked for this and EMR surely has done nothing."""
+    if isinstance(error, NotTakenFault) and decision is not None and decision.request is not None:
+        return Result(Outcome.POSTPONED, str(error))
     return Result(Outcome.FAILED if isinstance(error, TransientFault) else Outcome.REFUSED, str(error))
 
 

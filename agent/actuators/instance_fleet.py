@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from agent.actuators.emr_calls import LIVE_INSTANCES, EmrClients, ask, outcome, pages, refused
+from agent.actuators.emr_calls import (
+    LIVE_INSTANCES,
+    EmrClients,
+    ask_once,
+    beforehand,
+    change,
+    outcome,
+    pages,
+    refused,
+)
 from agent.domain.decisions import Outcome, Resize, Result
 from agent.domain.faults import Fault
 from agent.domain.fleets import Collection, Fleet, FleetNode
@@ -25,6 +34,7 @@ class InstanceFleets:
     """A FleetReader and FleetActuator. Safe to use from more than one thread: it keeps nothing."""
 
     def __init__(self, clients: EmrClients, cluster_id: str, settings: FleetSettings, clock: Clock) -> None:
+        self._clients = clients
         self._client = clients.client
         self._once = clients.once
         self._cluster_id = cluster_id
@@ -51,12 +61,12 @@ class InstanceFleets:
         retries do no harm, since targets are absolute.
         """
         try:
-            now = self._describe()
+            now = beforehand(self._describe)
             if (difference := _difference(now, fleet, decision)) is not None:
                 return refused(difference)
             return self._add(decision) if now is None else self._modify(now, decision)
         except Fault as error:
-            return outcome(error)
+            return outcome(error, decision)
 
     def _modify(self, now: Mapping[str, Any], decision: Resize) -> Result:
         on_demand, spot = self._targets(now, decision)
@@ -69,9 +79,11 @@ class InstanceFleets:
             "TargetSpotCapacity": spot,
             "ResizeSpecifications": self._specifications(both=decision.on_demand is not None),
         }
-        ask(
+        change(
+            self._clients,
+            decision,
             "ModifyInstanceFleet",
-            self._client.modify_instance_fleet,
+            "modify_instance_fleet",
             ClusterId=self._cluster_id,
             InstanceFleet=config,
         )
@@ -107,7 +119,7 @@ class InstanceFleets:
             ],
             "ResizeSpecifications": self._specifications(),
         }
-        answer = ask(
+        answer = ask_once(
             "AddInstanceFleet", self._once.add_instance_fleet, ClusterId=self._cluster_id, InstanceFleet=config
         )
         return Result(Outcome.APPLIED, f"{answer['InstanceFleetId']}: added with on-demand {on_demand}, spot {spot}")

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from agent.actuators.emr_calls import LIVE_INSTANCES, EmrClients, ask, outcome, pages, refused
+from agent.actuators.emr_calls import (
+    LIVE_INSTANCES,
+    EmrClients,
+    ask_once,
+    beforehand,
+    change,
+    outcome,
+    pages,
+    refused,
+)
 from agent.actuators.instance_fleet import ABSENT, FLEET_NAME, node
 from agent.domain.decisions import GroupTarget, Outcome, Resize, Result
 from agent.domain.faults import Fault
@@ -30,6 +39,7 @@ class InstanceGroups:
     """
 
     def __init__(self, clients: EmrClients, cluster_id: str, settings: FleetSettings, clock: Clock) -> None:
+        self._clients = clients
         self._client = clients.client
         self._once = clients.once
         self._cluster_id = cluster_id
@@ -53,18 +63,20 @@ class InstanceGroups:
         they be fewer than go, EMR chooses the others.
         """
         try:
-            now = self._describe()
+            now = beforehand(self._describe)
             if (difference := _difference(now, fleet, decision)) is not None:
                 return refused(difference)
             return self._modify(decision) if now else self._add(decision)
         except Fault as error:
-            return outcome(error)
+            return outcome(error, decision)
 
     def _modify(self, decision: Resize) -> Result:
         changes = [_change(group, decision) for group in decision.groups]
-        ask(
+        change(
+            self._clients,
+            decision,
             "ModifyInstanceGroups",
-            self._client.modify_instance_groups,
+            "modify_instance_groups",
             ClusterId=self._cluster_id,
             InstanceGroups=changes,
         )
@@ -81,7 +93,7 @@ class InstanceGroups:
             "InstanceType": self._settings.instance_types[0].instance_type,
             "InstanceCount": decision.target,
         }
-        answer = ask(
+        answer = ask_once(
             "AddInstanceGroups",
             self._once.add_instance_groups,
             JobFlowId=self._cluster_id,

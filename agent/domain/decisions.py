@@ -104,6 +104,8 @@ class Outcome(StrEnum):
     """EMR said no: the request was understood and not accepted."""
     FAILED = "failed"
     """It is not known whether EMR took it, or EMR could not be reached."""
+    POSTPONED = "postponed"
+    """EMR surely did nothing, for it was asked too often or not reached; somebody's request waits for the next try."""
     DRY_RUN = "dry run"
 
 

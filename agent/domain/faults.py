@@ -11,5 +11,9 @@ class TransientFault(Fault):
     """May pass by itself: throttled, timed out, unreachable, an internal error of the service."""
 
 
+class NotTakenFault(TransientFault):
+    """The same of a change that the service surely did not make: it was not sent, or turned away unread."""
+
+
 class PermanentFault(Fault):
     """Will not pass by itself: refused, not allowed, not found, invalid. Asking again is useless."""

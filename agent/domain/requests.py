@@ -81,6 +81,7 @@ OF_OUTCOME = {
     Outcome.APPLIED: Fate.APPLIED,
     Outcome.REFUSED: Fate.REFUSED,
     Outcome.FAILED: Fate.FAILED,
+    Outcome.POSTPONED: Fate.WAITING,
     Outcome.DRY_RUN: Fate.DRY_RUN,
 }
 

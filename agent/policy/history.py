@@ -66,7 +66,7 @@ def record(history: History, decision: Decision, result: Result, observation: Ob
     match decision, result.outcome:
         case (Hold(), _) | (_, Outcome.NONE):
             return history
-        case _, Outcome.REFUSED:
+        case _, Outcome.REFUSED | Outcome.POSTPONED:
             return replace(history, refused_at=at)
         case Terminate(), _:
             return replace(history, terminate_sent_at=at)

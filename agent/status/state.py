@@ -65,7 +65,7 @@ class Entry:
     decision: Said
     """Of a hold, as it was said last."""
     outcome: str
-    """none, applied, refused, failed, dry run."""
+    """none, applied, refused, failed, postponed, dry run."""
     detail: str
 
 

@@ -118,6 +118,7 @@ OUTCOMES = {
     "applied": "EMR took it",
     "refused": "EMR refused it",
     "failed": "EMR could not be reached",
+    "postponed": "EMR had no time for it: it is asked again",
     "dry run": "dry run: nothing is changed",
 }
 """Of an action."""

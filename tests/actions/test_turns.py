@@ -111,6 +111,25 @@ def test_a_refusal_ends_the_request(tmp_path: Path) -> None:
     assert (answer.fate, answer.detail) == (Fate.REFUSED, "no")
 
 
+def test_what_emr_had_no_time_for_is_asked_again_until_it_expires(tmp_path: Path) -> None:
+    both = Together(tmp_path, target=10, postpones=2)
+    both.run(1000)
+    request = ask(both.desk, units=3, lasts_s=180.0)
+    turns = both.run(10)
+    assert [(answer.fate, answer.detail) for answer in turns[0].requests] == [(Fate.WAITING, "Rate exceeded")]
+    both.run(600)
+    assert both.acts() == [(1000.0, "resize 10 -> 13"), (1060.0, "resize 10 -> 13"), (1120.0, "resize 10 -> 13")]
+    answer = both.desk.hand.told(request.id)
+    assert answer is not None
+    assert (answer.fate, both.world.target) == (Fate.APPLIED, 13)
+    both.world.postpones = 100
+    late = ask(both.desk, units=3, lasts_s=100.0, force=True)
+    both.run(600)
+    answer = both.desk.hand.told(late.id)
+    assert answer is not None
+    assert (answer.fate, both.world.target) == (Fate.EXPIRED, 13)
+
+
 def test_what_cannot_be_written_down_beforehand_is_not_sent(tmp_path: Path) -> None:
     both = Together(tmp_path, target=10)
     both.run(1000)

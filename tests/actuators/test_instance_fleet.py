@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from agent.actuators.instance_fleet import InstanceFleets
-from agent.domain.decisions import Outcome
+from agent.domain.decisions import Outcome, Resize
 from agent.domain.faults import PermanentFault, TransientFault
 from agent.domain.fleets import Collection, Fleet
 from agent.sandbox.emr import Market, Quota
@@ -274,6 +275,50 @@ def test_throttling_is_transient_for_a_read_and_failed_for_a_resize() -> None:
         with pytest.raises(TransientFault, match="Rate exceeded") as caught:
             mine.read()
         assert caught.value.__cause__ is not None
+
+
+def asked_for(current: int, target: int) -> Resize:
+    return replace(resize(current, target), request="r")
+
+
+@pytest.mark.parametrize(
+    "quotas", [{"ModifyInstanceFleet": Quota(0, 0)}, {"ListInstanceFleets": Quota(1, 0)}], ids=["sent", "not sent"]
+)
+def test_what_somebody_asked_for_and_emr_had_no_time_for_is_postponed(quotas: dict[str, Quota]) -> None:
+    with world(quotas=quotas) as it:
+        cluster = it.ready(Instances=fleets(spot=1))
+        mine = hands(it, cluster, attempts=3)
+        result = mine.resize(mine.read(), asked_for(1, 2))
+        assert result.outcome is Outcome.POSTPONED and "Rate exceeded" in result.detail
+        assert len(it.server.api.calls("ModifyInstanceFleet")) <= 1, "the next turn is the next attempt"
+
+
+def test_a_first_fleet_that_was_asked_for_is_postponed_too() -> None:
+    with world(quotas={"AddInstanceFleet": Quota(0, 0)}) as it:
+        mine = hands(it, it.ready(Instances=fleets(task=False)), instance_types=TYPES)
+        assert mine.resize(mine.read(), asked_for(0, 4)).outcome is Outcome.POSTPONED
+
+
+def test_a_lost_answer_and_then_no_time_is_not_postponed() -> None:
+    """The first attempt was a yes: asked for again, five more would be ten."""
+    with world(quotas={"ModifyInstanceFleet": Quota(1, 0)}) as it:
+        cluster = it.ready(Instances=fleets(spot=1))
+        mine = hands(it, cluster)
+        fleet = mine.read()
+        it.server.api.fail_next("ModifyInstanceFleet", applied=True)
+        result = mine.resize(fleet, asked_for(1, 6))
+        assert result.outcome is Outcome.FAILED and "Rate exceeded" in result.detail
+        assert it.fleet(cluster)["TargetSpotCapacity"] == 6
+
+
+def test_a_lost_answer_to_what_somebody_asked_for_is_repeated_without_harm() -> None:
+    with world() as it:
+        cluster = it.ready(Instances=fleets(spot=1))
+        mine = hands(it, cluster)
+        fleet = mine.read()
+        it.server.api.fail_next("ModifyInstanceFleet", applied=True)
+        assert mine.resize(fleet, asked_for(1, 6)).outcome is Outcome.APPLIED
+        assert it.fleet(cluster)["TargetSpotCapacity"] == 6
 
 
 def test_an_unreachable_emr_is_transient_and_failed() -> None:

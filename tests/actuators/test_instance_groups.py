@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -248,7 +249,9 @@ def test_faults_are_the_result_of_a_resize_and_raised_by_a_read() -> None:
         cluster = it.ready(Instances=groups(task_group(1)))
         mine = hands(it, cluster)
         fleet = mine.read()
-        assert mine.resize(fleet, placed(fleet, 2)).outcome is Outcome.FAILED
+        decision = placed(fleet, 2)
+        assert mine.resize(fleet, decision).outcome is Outcome.FAILED
+        assert mine.resize(fleet, replace(decision, request="r")).outcome is Outcome.POSTPONED
         it.server.api.fail_next("ListInstanceGroups")
         with pytest.raises(TransientFault):
             mine.read()

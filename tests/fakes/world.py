@@ -56,6 +56,8 @@ class World:
     """What every read of EMR raises, while set."""
     manager_answers: bool = True
     refuses: bool = False
+    postpones: int = 0
+    """How many resizes EMR has no time for."""
     on_confirm: Callable[[], None] = lambda: None
     """Called when the cluster manager is asked just before an end or a scale in."""
     paused: Pause | None = None
@@ -126,6 +128,9 @@ class World:
         assert fleet.target == self.target == decision.current, "acted on an old view"
         if self.refuses:
             return Result(Outcome.REFUSED, "no")
+        if self.postpones:
+            self.postpones -= 1
+            return Result(Outcome.POSTPONED, "Rate exceeded")
         more = decision.target - self.target
         if more > 0:
             room = max(0, self.spot - len(self.units))
