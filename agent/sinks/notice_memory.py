@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
@@ -43,5 +44,7 @@ class NoticeMemory:
             if not self._failing:
                 log.event(logging.WARNING, "notices.not_remembered", path=self._path, error=str(error))
             self._failing = True
+            with suppress(OSError):
+                beside.unlink(missing_ok=True)
         else:
             self._failing = False

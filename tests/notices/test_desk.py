@@ -241,3 +241,12 @@ def test_a_resize_whose_fate_is_not_known_is_not_called_undone() -> None:
     heard.desk.look(a_turn(wanted=OUT_BY_FIVE, decision=OUT_BY_FIVE, result=Result(Outcome.FAILED, "timed out")))
     assert heard.messages[0].subject == "Tidemark: test may be resized from 5 to 10 units or not: no clear answer"
     assert "timed out" in heard.messages[0].text
+
+
+def test_a_refusal_that_comes_again_after_an_hour_has_not_lasted_an_hour() -> None:
+    heard = Heard(settings())
+    held = {"wanted": OUT_BY_FIVE, "withheld": Reason(Why.MAXIMUM, "at most 5 units")}
+    for minute in (0, 1, 2, 61, 62, 63):
+        at = NOW + 60 * minute
+        heard.desk.look(a_turn(observation=observation(at=at, reading=reading(at=at)), **held))
+    assert heard.messages == []

@@ -299,3 +299,4 @@ def test_whatever_lies_in_the_place_of_the_file_keeps_nobody_waiting(tmp_path: P
     assert found == [Told()]
     NoticeMemory(path).write(Told(started_at=1.0))
     assert NoticeMemory(path).read() == (Told() if content == "folder" else Told(started_at=1.0))
+    assert list(tmp_path.iterdir()) == [path], "nothing is left beside it, however often that fails"
