@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -176,6 +177,24 @@ def test_a_folder_that_is_not_ours_is_said(tmp_path: Path) -> None:
     done = invoke(tmp_path, "+1", "--no-wait")
     assert done.exit_code == 1
     assert "cannot be written" in done.output
+
+
+def test_an_agent_that_does_not_run_is_said_soon_and_what_is_interrupted_is_taken_back(tmp_path: Path) -> None:
+    left = tmp_path / "scale.json"
+    text = f'[fleet]\nmax_capacity_units = 4\n[policy]\nturn_period_s = 0.1\n[actions]\nrequest_path = "{left}"\n'
+    (tmp_path / "tidemark.toml").write_text(text)
+    command = [sys.executable, "-m", "agent", "scale", "+1", "--config", str(tmp_path / "tidemark.toml")]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as verb:
+        assert verb.stderr is not None
+        try:
+            assert "does it run?" in verb.stderr.readline()
+            assert left.exists()
+            verb.send_signal(signal.SIGINT)
+            assert "taken back" in verb.stderr.read()
+            assert verb.wait(PATIENCE_S) == 1
+        finally:
+            verb.kill()
+    assert not left.exists()
 
 
 def test_an_answer_to_another_request_is_none(tmp_path: Path) -> None:

@@ -68,7 +68,8 @@ class HandFile:
         """Leave the answer; one that is settled ends the request. Raises OSError."""
         write_whole(self._answer, json.dumps(_ANSWER.dump_python(answer, mode="json")) + "\n")
         if answer.fate.settled:
-            self.remove()
+            # where it was taken back just now, another request may lie there
+            self.take_back(answer.id)
 
     def told(self, id: str) -> Answer | None:
         """The last answer to that request. Never raises."""

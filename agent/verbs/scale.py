@@ -20,6 +20,11 @@ GRACE_S = 30.0
 """So long after the request has expired the agent may take to say so: a turn may wait for EMR."""
 
 
+TURNS = 3
+"""An agent that runs answers within so many turns, if only that it waits."""
+_DOUBT = "does it run? `systemctl status tidemark`"
+
+
 class Change(click.ParamType[int]):
     """`+5` or `-3`; a number without a sign could mean either."""
 
@@ -65,7 +70,8 @@ def scale(change: int | None, to_units: int | None, path: Path, **options: Any) 
     expires_s = options["expires"]
     if not 1 <= expires_s <= LONGEST_S:
         raise click.UsageError("a request lasts a second at least and an hour at most")
-    settings = load(path).actions
+    loaded = load(path)
+    settings, turn_s = loaded.actions, loaded.policy.turn_period_s
     request = by_hand(
         name=who(),
         why=options["why"][:200],
@@ -81,7 +87,7 @@ def scale(change: int | None, to_units: int | None, path: Path, **options: Any) 
     if options["no_wait"]:
         click.echo(f"asked for as {request.id}; the agent takes it up in its next turn")
         return
-    answer = _wait(file, request, quiet=options["as_json"])
+    answer = _wait(file, request, turn_s, quiet=options["as_json"])
     _end(answer, request, as_json=options["as_json"])
 
 
@@ -95,11 +101,13 @@ def _ask(file: HandFile, request: Request, path: Path) -> None:
         raise click.ClickException(f"{other.name} has asked for a resize already, which waits for {left:.0f} s at most")
 
 
-def _wait(file: HandFile, request: Request, quiet: bool) -> Answer | None:
+def _wait(file: HandFile, request: Request, turn_s: float, quiet: bool) -> Answer | None:
     """The last answer; None when there was none. What is interrupted is taken back."""
     import time
 
-    until = time.monotonic() + request.expires_at - request.asked_at + GRACE_S
+    began = time.monotonic()
+    until = began + request.expires_at - request.asked_at + GRACE_S
+    doubts_at = began + TURNS * turn_s
     last: Answer | None = None
     try:
         while time.monotonic() < until:
@@ -110,6 +118,9 @@ def _wait(file: HandFile, request: Request, quiet: bool) -> Answer | None:
                 last = answer
                 if not quiet:
                     click.echo(f"waiting: {_words(answer)}")
+            if last is None and time.monotonic() >= doubts_at:
+                click.echo(f"no answer of the agent yet: {_DOUBT}; Ctrl-C takes the request back", err=True)
+                doubts_at = until
             time.sleep(LOOK_S)
     except KeyboardInterrupt:
         _take_back(file, request)
@@ -121,7 +132,7 @@ def _wait(file: HandFile, request: Request, quiet: bool) -> Answer | None:
 def _take_back(file: HandFile, request: Request) -> None:
     try:
         if file.take_back(request.id):
-            click.echo("the request is taken back", err=True)
+            click.echo("the request is taken back, unless it has been sent to EMR just now", err=True)
     except OSError as error:
         click.echo(f"the request cannot be taken back: {error.strerror}; it expires by itself", err=True)
 
@@ -143,7 +154,7 @@ def _end(answer: Answer | None, request: Request, as_json: bool) -> NoReturn:
         }
         click.echo(json.dumps(told, indent=2, ensure_ascii=False))
     elif answer is None:
-        click.secho("the agent has not answered: does it run? `systemctl status tidemark`", fg="red", err=True)
+        click.secho(f"the agent has not answered: {_DOUBT}", fg="red", err=True)
     else:
         target = "" if answer.target is None else f" to {answer.target} units"
         click.secho(f"{_SAID[answer.fate]}{target}: {_words(answer)}", fg="green" if good else "red", err=not good)

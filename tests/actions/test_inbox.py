@@ -264,6 +264,16 @@ def test_what_is_taken_back_is_not_done(desk: Desk) -> None:
     assert not desk.inbox.claim(request.id, desk.now)
 
 
+def test_an_answer_removes_no_other_request_than_its_own(desk: Desk) -> None:
+    first = ask(desk, units=-3)
+    desk.pending()
+    assert desk.inbox.claim(first.id, desk.now)
+    assert desk.hand.take_back(first.id)
+    second = ask(desk, units=1)
+    desk.inbox.answer([Answer(id=first.id, at=desk.now, fate=Fate.APPLIED, because=())])
+    assert desk.pending() == (second,)
+
+
 def test_a_request_by_hand_is_done_once_even_if_its_file_cannot_be_removed(desk: Desk) -> None:
     request = ask(desk, units=5)
     text = desk.settings.request_path.read_text()
