@@ -5,22 +5,33 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from rich import box
 from rich.table import Table
 
 from agent.simulate.compare import Comparison, Entry
 
-COLUMNS = ("policy", "node-h", "mean s", "p95 s", "p99 s", "resizes", "born", "idle", "killed h")
-"""Delays are of jobs; `born` are nodes billed, `idle` those of them that never got a container."""
+COLUMNS = ("policy", "node-h", "mean s", "p95 s", "p99 s", "resizes", "born", "idle", "killed")
+"""Delays are of jobs; `born` are nodes billed, `idle` those of them that never got a container; `killed`
+hours of work were lost with nodes."""
+WIDTH = 120
+"""Of the table where there is no terminal."""
 COLOURS = ("#c2410c", "#f59e0b", "#1d4ed8", "#38bdf8", "#15803d", "#7c3aed", "#9ca3af")
 
 
 def table(found: Comparison) -> Table:
     """The cheapest are not the best: cost and delay belong together."""
-    shown = Table(title=f"{found.workload.name}: {len(found.workload.jobs)} jobs, {found.workload.task_count} tasks")
-    for column in COLUMNS:
-        shown.add_column(column, justify="left" if column == "policy" else "right", no_wrap=True)
-    for entry in found.entries:
-        shown.add_row(*_row(entry))
+    title = f"{found.workload.name}: {len(found.workload.jobs)} jobs, {found.workload.task_count} tasks"
+    shown = Table(title=title, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    rows = [_row(entry) for entry in found.entries]
+    for number, column in enumerate(COLUMNS):
+        if number == 0:
+            shown.add_column(column)
+        else:
+            # on a narrow terminal names are wrapped, and no figure is cut off
+            width = max(map(len, (column, *(row[number] for row in rows))))
+            shown.add_column(column, justify="right", no_wrap=True, min_width=width)
+    for row in rows:
+        shown.add_row(*row)
     shown.add_section()
     for reference in found.references:
         delay = "" if reference.mean_delay_s is None else f"{reference.mean_delay_s:.1f}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
@@ -54,6 +55,7 @@ def simulate(
 
     try:
         from agent.simulate import session
+        from agent.simulate.report import WIDTH
     except ModuleNotFoundError as error:
         raise click.ClickException("a node has only what runs there: simulate with an installed tidemark") from error
     base = Settings.model_validate({"fleet": {"max_capacity_units": max_units}}) if path is None else load(path)
@@ -61,7 +63,7 @@ def simulate(
         found = session.workload(trace, shape, journal=journal, mean_slots=mean_slots, seed=seed, market=market)
     except (OSError, ValueError) as error:
         raise click.ClickException(str(error)) from error
-    console = Console()
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
     with Progress(console=console, transient=True) as progress:
         compared = session.compare_all(found, base, own=path is not None, bars=progress)
     console.print(session.table(compared))

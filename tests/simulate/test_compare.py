@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -115,8 +116,8 @@ def test_a_recorded_spot_market_by_path_limits_every_policy(tmp_path: Path) -> N
         asked = ["simulate", "--shape", "long", "--max-units", "6", "--spot-series", str(market)]
         done = CliRunner().invoke(main, asked)
         assert done.exit_code == 0, done.output
-        shown = [line.split("│") for line in done.output.splitlines() if "threshold +5" in line or "│ demand" in line]
-        hours[units] = [float(cells[2]) for cells in shown]
+        rows = [re.split(r"\s{2,}", line.strip()) for line in done.output.splitlines()]
+        hours[units] = [float(cells[1]) for cells in rows if cells[0] in {"threshold +5/−3", "demand"}]
     assert hours[0] == [0.0, 0.0], "no node was ever given"
     assert min(hours[6]) > 0
 
