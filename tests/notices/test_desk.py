@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from agent.domain.decisions import Outcome, Reason, Resize, Result, Terminate
+from agent.domain.decisions import Outcome, Reason, Result, Terminate
 from agent.domain.notices import Message, NoticeKind, Told
-from agent.domain.observation import Interruption
+from agent.domain.observation import Interruption, Shortage
 from agent.notices.advice import ADVICE, BY_DESIGN
 from agent.policy.reasons import Why
 from tests.fakes.world import World
 from tests.notices.build import OUT_BY_FIVE, RIGHT, Heard, a_turn
-from tests.policy.build import NOW, observation, reading, settings, signal
+from tests.policy.build import NOW, history, observation, reading, settings, signal
 
 QUICK_IDLE = {"after_s": 600, "grace_s": 60, "notice_s": 100, "steps_period_s": 300}
 
@@ -148,17 +148,49 @@ def test_the_primarys_interruption_is_told_once_and_so_is_what_follows_on_a_reco
     assert "may lose" in heard.messages[0].subject and "in 120 s (terminate)" in heard.messages[1].subject
 
 
+def hours(heard: Heard, seconds: float = 7200, **turn: Any) -> None:
+    """The same turn again and again for so long."""
+    seen = turn.pop("seen", {})
+    for number in range(int(seconds / 60) + 1):
+        at = NOW + 60 * number
+        heard.desk.look(a_turn(observation=observation(**{"at": at, "reading": reading(at=at), **seen}), **turn))
+
+
+HELD: dict[str, Any] = {"wanted": OUT_BY_FIVE, "withheld": Reason(Why.MAXIMUM, "at most 5 units")}
+
+
 def test_an_agent_beside_a_resource_manager_that_does_not_lead_tells_nothing_of_the_cluster() -> None:
-    heard = Heard(settings())
-    resize = Resize(current=1, target=2, because=(Reason(Why.BREACHED, "b"),))
-    held = a_turn(
-        observation=observation(reading=reading(leader=False)),
-        wanted=resize,
-        withheld=Reason(Why.NOT_LEADER, "another leads"),
-    )
-    for _ in range(3):
-        heard.desk.look(held)
+    heard, leads = Heard(settings()), Heard(settings())
+    hours(heard, seen={"reading": reading(leader=False)}, **HELD)
     assert heard.messages == []
+    hours(leads, **HELD)
+    assert leads.kinds() == ["refusal-lasting"], "so that the above can fail"
+
+
+@pytest.mark.parametrize("code", sorted(BY_DESIGN))
+def test_what_is_meant_to_last_is_no_refusal(code: str) -> None:
+    heard = Heard(settings())
+    hours(heard, wanted=OUT_BY_FIVE, withheld=Reason(code, "as it should be"))
+    assert heard.messages == []
+
+
+def test_a_shortage_is_told_once_the_fleet_is_known() -> None:
+    heard = Heard(settings())
+    short = history(shortage=Shortage(began=NOW, times=1))
+    heard.desk.look(a_turn(observation=observation(fleet=None, history=short)))
+    assert heard.messages == []
+    heard.desk.look(a_turn(observation=observation(history=short)))
+    assert heard.kinds() == ["shortage-began"]
+
+
+@pytest.mark.parametrize(("sent_at", "told"), [(None, ["ending", "ending-called-off"]), (NOW + 50, ["ending"])])
+def test_an_end_that_was_asked_for_is_not_called_off(sent_at: float | None, told: list[str]) -> None:
+    heard = Heard(settings())
+    idle = history(idle_since=NOW, notified_of=NOW, notified_at=NOW)
+    heard.desk.look(a_turn(observation=observation(history=idle), notice=Reason(Why.IDLE, "idle for an hour")))
+    busy = history(idle_since=None, notified_of=NOW, notified_at=NOW, terminate_sent_at=sent_at)
+    heard.desk.look(a_turn(observation=observation(at=NOW + 60, history=busy)))
+    assert heard.kinds() == told
 
 
 def test_restarts_in_a_row_are_told_within_the_limits() -> None:
