@@ -42,6 +42,7 @@ def _bars(observation: Observation, decision: Resize, settings: Settings) -> Ite
     yield from _after_request(observation, decision)
     if (request := requested.find(observation, decision)) is not None and request.source is Source.ALARM:
         yield _own_last(observation, request)
+        yield from _after_another(observation, request)
     for rule in _same_direction(decision, settings):
         last = history.resized_at.get(rule.name)
         if last is not None:
@@ -69,6 +70,15 @@ def _own_last(observation: Observation, alarm: Request) -> tuple[float, str]:
     began = observation.history.started_at
     text = f"the agent began {observation.at - began:.0f} s ago, as if the {alarm.rule} had resized"
     return began + alarm.cooldown_s, text
+
+
+def _after_another(observation: Observation, alarm: Request) -> Iterator[tuple[float, str]]:
+    """What was asked for before this agent's turn to act came, the agent before it may have done: its ledger is on
+    another primary."""
+    since = observation.history.leads_since
+    if since is not None and alarm.asked_at <= since:
+        ago = observation.at - since
+        yield alarm.expires_at, f"the primary has changed {ago:.0f} s ago, and the agent before may have done this"
 
 
 def _same_direction(decision: Resize, settings: Settings) -> Iterator[Rule]:

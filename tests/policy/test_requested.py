@@ -52,6 +52,18 @@ def codes(decision: Decision) -> list[str]:
     return [reason.code for reason in decision.because]
 
 
+@pytest.mark.parametrize(("leads_since", "acts"), [(None, True), (NOW - 6, True), (NOW - 5, False), (NOW - 1, False)])
+def test_what_an_alarm_asked_for_before_a_failover_is_not_done_by_the_next_primary(
+    leads_since: float | None, acts: bool
+) -> None:
+    past = history(started_at=NOW - 4000, leads_since=leads_since)
+    seen = reading(peers=0 if leads_since is None else 2)
+    decision = decided(alarm(units=5), history=past, reading=seen)
+    assert isinstance(decision, Resize) is acts
+    if not acts:
+        assert Why.COOLDOWN in codes(decision)
+
+
 SCALES_IN: dict[str, Any] = {"signals": {"Free": signal(90)}, "history": history(breaching_since={"in": NOW - 400})}
 SCALES_OUT: dict[str, Any] = {"signals": {"Free": signal(5)}, "history": history(breaching_since={"out": NOW - 400})}
 
