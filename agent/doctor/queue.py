@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from fnmatch import fnmatchcase
 from typing import Any
 
 from agent.aws.clients import Clients
@@ -11,7 +12,7 @@ from agent.aws.errors import AWS_ERRORS, is_denied, reason
 from agent.doctor.findings import Finding, fail, ok, skip, warn
 from agent.settings import Settings
 
-SENDS = frozenset({"*", "sqs:*", "sqs:sendmessage", "sqs:send*"})
+SENDS = "sqs:sendmessage"
 OPERATORS = frozenset({"arnequals", "arnlike", "stringequals"})
 """Those of a condition on `aws:SourceArn` that say exactly which topic, if its value has no wildcard."""
 ADVICE = (
@@ -62,7 +63,7 @@ def _strangers(policy: Mapping[str, Any], topic: str) -> Iterator[str]:
 
 
 def _may_send(statement: Mapping[str, Any]) -> bool:
-    return any(str(action).lower() in SENDS for action in _listed(statement.get("Action", ())))
+    return any(fnmatchcase(SENDS, str(action).lower()) for action in _listed(statement.get("Action", ())))
 
 
 def _is_topic(statement: Mapping[str, Any], topic: str) -> bool:

@@ -70,6 +70,8 @@ READS = allows(Action=["sqs:ReceiveMessage"], Principal={"AWS": "*"}, Condition=
         ([ONLY, ANYBODY], {"accept_raw": True}, Status.FAIL),
         ([WILD], {}, Status.WARN),
         ([allows(Action=["sqs:*"], Condition={})], {}, Status.WARN),
+        ([ONLY, allows(Action="SQS:S*", Condition={})], {}, Status.WARN),
+        ([ONLY, allows(Action="sqs:Send?essage", Condition={})], {}, Status.WARN),
         ([READS], {}, Status.FAIL),
         ([], {}, Status.FAIL),
     ],
