@@ -32,11 +32,11 @@ class AlarmAction(Model):
     )
     state: AlarmState = Field(AlarmState.ALARM, description="The state that it has just come into.")
     adjustment_units: int | None = Field(None, description="Capacity units to add; negative removes.")
-    adjustment_percent: Annotated[float, Field(allow_inf_nan=False)] | None = Field(
+    adjustment_percent: Annotated[float, Field(ge=-100, le=10_000)] | None = Field(
         None, description="Percent of the present target to add; negative removes. At least one unit."
     )
     to_units: Units | None = Field(None, description="The target itself.")
-    cooldown_s: Annotated[float, Field(ge=0)] = Field(
+    cooldown_s: Annotated[float, Field(ge=0, le=86_400)] = Field(
         300.0,
         description="For so long after its resize this alarm makes no other, and no policy resizes the other way.",
     )
@@ -96,7 +96,7 @@ class ActionsSettings(Model):
         description="Where SNS's signing certificates and confirmations are. Unset: `https://sns.<Region of the "
         "topic>.amazonaws.com`, which is right everywhere but in the sandbox.",
     )
-    max_age_s: Seconds = Field(
+    max_age_s: Annotated[Seconds, Field(le=86_400)] = Field(
         300.0, description="An alarm's change that is older is refused, and what a guard withholds so long is dropped."
     )
     by_hand_cooldown_s: Annotated[float, Field(ge=0, le=86_400)] = Field(
