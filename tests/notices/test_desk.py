@@ -282,3 +282,37 @@ def test_a_refusal_that_comes_again_after_an_hour_has_not_lasted_an_hour() -> No
         at = NOW + 60 * minute
         heard.desk.look(a_turn(observation=observation(at=at, reading=reading(at=at)), **held))
     assert heard.messages == []
+
+
+def test_the_first_beginning_is_nothing_to_tell() -> None:
+    heard = Heard(settings())
+    heard.desk.began(NOW)
+    assert heard.messages == [] and heard.told.started_at == NOW
+    heard.desk.began(NOW + 1000)
+    assert heard.kinds() == ["agent-restarted"]
+
+
+def test_another_reason_begins_to_last_anew() -> None:
+    heard = Heard(settings())
+    for minute in range(120):
+        at, code = NOW + 60 * minute, Why.MAXIMUM if minute // 20 % 2 else Why.QUEUE_LIMITED
+        seen = observation(at=at, reading=reading(at=at))
+        heard.desk.look(a_turn(observation=seen, wanted=OUT_BY_FIVE, withheld=Reason(code, "for twenty minutes")))
+    assert heard.messages == []
+
+
+def test_a_clock_that_was_set_back_hides_no_loss() -> None:
+    heard = Heard(settings())
+    for at in (NOW + 86_400, NOW):
+        seen = observation(at=at, reading=reading(at=at), signals={"DatumsLost": signal(7.0, at)})
+        heard.desk.look(a_turn(observation=seen))
+    hours(heard, 700, seen={"signals": {"DatumsLost": signal(7.0, NOW)}})
+    assert heard.kinds() == ["metrics-lost"], "the second within five minutes is counted"
+    assert heard.told.suppressed == {NoticeKind.METRICS_LOST: 1}
+
+
+def test_a_clock_that_was_set_back_hides_no_blindness() -> None:
+    heard = Heard(settings())
+    heard.desk.look(a_turn(observation=observation(at=NOW + 86_400, reading=None)))
+    hours(heard, 1200, seen={"reading": None})
+    assert heard.kinds() == ["blind"]

@@ -218,6 +218,40 @@ def test_a_service_that_hangs_is_asked_once_and_not_for_all_that_waits() -> None
     assert telemetry.counts() == {"NoticesFailed.unreachable": 1, "NoticesLost.too_old": 20}
 
 
+class BackAgain:
+    """A service that is not there for its first three requests, on a clock that goes a second each time it is read."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.asked = 0
+        self.sent: list[str] = []
+
+    def clock(self) -> float:
+        self.now += 1
+        return self.now
+
+    def send(self, message: Message) -> str | None:
+        self.asked += 1
+        if self.asked <= 3:
+            return "unavailable"
+        self.sent.append(message.subject)
+        return None
+
+
+def test_what_is_tried_again_keeps_its_order() -> None:
+    service, telemetry, stop = BackAgain(), Telemetry(), threading.Event()
+    outbox = Outbox((service,), telemetry, service.clock)
+    for number in range(5):
+        outbox.put(a_message(headline=f"says {number}"))
+    loop = threading.Thread(target=outbox.run, args=(lambda: None, stop))
+    loop.start()
+    wait_for(lambda: telemetry.counts().get("NoticesSent", 0) == 5, "all are sent in the end")
+    stop.set()
+    loop.join(PATIENCE_S)
+    # the last two found it there again in the first pass
+    assert [subject[-1] for subject in service.sent] == ["3", "4", "0", "1", "2"]
+
+
 class Slow:
     """A sender that hangs until it is let go."""
 

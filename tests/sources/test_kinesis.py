@@ -145,6 +145,14 @@ def test_it_is_asked_for_once_a_period_whatever_the_number_of_streams(endpoint: 
     assert asking.calls == 5
 
 
+def test_a_clock_that_was_set_back_asks_at_once(endpoint: str) -> None:
+    asking = Asking(endpoint, ORDERS)
+    asking.signal()
+    asking.now -= 86_400
+    asking.signal()
+    assert asking.calls == 2
+
+
 def test_an_unreachable_cloudwatch_is_counted_and_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
