@@ -68,6 +68,7 @@ def demo(
     terminated. Every stage counts only as seen from outside the agent: in CloudWatch, EMR and Spark.
     """
     import dataclasses
+    import signal
     import time
 
     from rich.console import Console
@@ -101,6 +102,8 @@ def demo(
     )
     target = (folder or Path(time.strftime("demo-report-%Y%m%d-%H%M%S"))).resolve()
     console = Console(highlight=False)
+    # told to end it clears up as after Ctrl-C
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         ending = compared.run(plan, target, console, stand, compare=compare, beside=beside)
     except (*ground.CANNOT_STAND, *yarn_ground.CANNOT_STAND) as error:

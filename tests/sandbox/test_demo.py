@@ -5,11 +5,15 @@ from __future__ import annotations
 import html
 import io
 import json
+import signal
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from click.testing import CliRunner
 from rich.console import Console
@@ -26,11 +30,12 @@ from agent.settings import parse
 from agent.settings_file import render
 from agent.settings_policy import PolicyKind
 from agent.settings_sources import RestSettings, SourcesSettings
+from tests.running import wait_for
 
 SOURCES = SourcesSettings(standalone=RestSettings(url="http://m", period_s=1.0), node_period_s=2.0)
 STEPS = frozenset({"policy.rules.memory-low.adjustment_units", "policy.rules.memory-free.adjustment_units"})
 LIMITS = frozenset({"fleet.max_capacity_units", "policy.demand.spare_units"})
-CHOICE = frozenset({"policy.shadows"})
+CHOICE = frozenset({"policy.shadows", "prices.watch"})
 
 
 @pytest.mark.parametrize("kind", PolicyKind)
@@ -169,3 +174,22 @@ def test_without_one_part_the_demo_fails_and_names_the_stage(
     assert len(ending.passed) == passed
     assert f"not observed: {stage}" in told.getvalue()
     assert stage in html.unescape(ending.page.read_text(encoding="utf-8"))
+
+
+@pytest.mark.spark
+@pytest.mark.story
+def test_nothing_is_left_of_a_demo_that_is_told_to_end(tmp_path: Path) -> None:
+    folder = tmp_path / "demo"
+    command = [sys.executable, "-m", "agent", "demo", "--folder", str(folder)]
+    demo = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert demo.stdout is not None
+    told = next((line for line in demo.stdout if "its status page" in line), None)
+    assert told is not None, "the demo begins"
+    wait_for((folder / "journal.jsonl").exists, "the agent has taken a turn", 60)
+    demo.send_signal(signal.SIGTERM)
+    rest, _ = demo.communicate(timeout=120)
+    assert demo.returncode == 1 and "interrupted" in rest
+    left = [
+        found.info for found in psutil.process_iter(["cmdline"]) if str(folder) in " ".join(found.info["cmdline"] or ())
+    ]
+    assert not left

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from agent.settings import AwsSettings, ClusterSettings, IdleSettings, JournalSettings, PolicySettings, Settings
+from agent.settings_actions import ActionsSettings
 from agent.settings_fleet import FleetSettings, InstanceType, PriceSettings
 from agent.settings_guards import GuardSettings
 from agent.settings_policy import DataprocSettings, DemandSettings, PolicyKind
@@ -33,10 +34,14 @@ PLACES = frozenset(
         "fleet.instance_types",
         "idle.isbusy_path",
         "journal.path",
+        "policy.pause_path",
+        "actions.request_path",
+        "actions.ledger_path",
         "status.port",
     }
 )
-"""Settings that say what and where things are on this machine; every other difference is a time, a step or a limit."""
+"""Settings that say what and where things are on this machine; every other difference is a time, a step, a limit or
+something to be shown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +119,7 @@ def settings(plan: Plan, places: Places) -> Settings:
             turn_period_s=1.0,
             max_signal_age_s=10.0,
             memory_death_hold_s=20.0,
+            pause_path=places.folder / "pause.json",
             guards=GuardSettings(capacity_lost_hold_s=10.0, min_life_s=10.0),
             dataproc=DataprocSettings(cooldown_s=20.0),
             demand=DemandSettings(provisioning_s=8.0, mean_s=5.0, spare_units=0.0),
@@ -129,6 +135,9 @@ def settings(plan: Plan, places: Places) -> Settings:
             steps_period_s=8.0,
             isbusy_path=places.folder / "isbusy",
             notice_s=8.0,
+        ),
+        actions=ActionsSettings(
+            request_path=places.folder / "request.json", ledger_path=places.folder / "requests.json"
         ),
         journal=JournalSettings(path=places.folder / "journal.jsonl"),
         status=StatusSettings(port=places.status_port),
