@@ -114,7 +114,7 @@ def _wait(file: HandFile, request: Request, turn_s: float, quiet: bool) -> Answe
             answer = file.told(request.id)
             if answer is not None and answer.fate.settled:
                 return answer
-            if answer is not None and (last is None or _words(answer) != _words(last)):
+            if answer is not None and (last is None or _codes(answer) != _codes(last)):
                 last = answer
                 if not quiet:
                     click.echo(f"waiting: {_words(answer)}")
@@ -171,6 +171,11 @@ _SAID = {
     "superseded": "taken back",
     "waiting": "still waiting",
 }
+
+
+def _codes(answer: Answer) -> tuple[str, ...]:
+    """Texts tell seconds that go on: the same reasons are told once."""
+    return (*(reason.code for reason in answer.because), answer.detail)
 
 
 def _words(answer: Answer) -> str:
