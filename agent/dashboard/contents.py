@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 
 from agent.alarms.alarm import CLUSTER_ID, CLUSTER_NAME, Subject
@@ -11,6 +12,8 @@ from agent.settings import Settings
 STREAMING, HDFS = "streaming", "hdfs"
 PARTS = (STREAMING, HDFS)
 """What only some clusters have."""
+MAX_NAME = 255
+"""Letters of a dashboard's name (PutDashboard)."""
 
 
 def dashboard(settings: Settings, subject: Subject, region: str, parts: frozenset[str]) -> dict[str, object]:
@@ -30,11 +33,16 @@ def scope(settings: Settings, subject: Subject, region: str) -> Scope:
 
 
 def name(subject: Subject) -> str:
-    """CloudWatch takes letters, digits, `-` and `_`, 255 at most (PutDashboard)."""
+    """CloudWatch takes letters, digits, `-` and `_` (PutDashboard). Different for different subjects."""
     plain = "".join(
         letter if letter.isascii() and (letter.isalnum() or letter in "-_") else "-" for letter in subject.value
     )
-    return f"Tidemark-{plain}"[:255]
+    found = f"Tidemark-{plain}"
+    if plain == subject.value and len(found) <= MAX_NAME:
+        return found
+    # other names may look the same without their signs, and one dashboard would take the other's place
+    own = hashlib.sha256(subject.value.encode()).hexdigest()[:8]
+    return f"{found[: MAX_NAME - len(own) - 1]}-{own}"
 
 
 def parts_of(settings: Settings) -> frozenset[str]:

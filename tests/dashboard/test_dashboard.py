@@ -12,7 +12,7 @@ from typing import Any
 import boto3
 import pytest
 from click.testing import CliRunner, Result
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from agent.aggregate.catalogue import BY_NAME
@@ -170,6 +170,18 @@ def test_another_namespace_and_period_are_followed() -> None:
 @given(st.text(min_size=1, max_size=400))
 def test_the_name_is_one_that_cloudwatch_takes(value: str) -> None:
     assert re.fullmatch(r"Tidemark-[A-Za-z0-9_-]{1,246}", name(Subject(CLUSTER_NAME, value)))
+
+
+@given(st.lists(st.text("ab -é", min_size=1, max_size=4), min_size=2, max_size=2, unique=True))
+@example(["a b", "a-b"])
+@example(["a" * 300, "a" * 301])
+def test_two_names_have_two_dashboards(values: list[str]) -> None:
+    one, other = (name(Subject(CLUSTER_NAME, value)) for value in values)
+    assert one != other
+
+
+def test_an_ordinary_name_stays_as_it_is() -> None:
+    assert name(Subject(CLUSTER_NAME, "nightly-2")) == "Tidemark-nightly-2"
 
 
 @pytest.fixture(scope="module")
