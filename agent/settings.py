@@ -11,6 +11,7 @@ from typing import Annotated, Any, get_args
 
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
+from agent.domain.requests import is_of_request
 from agent.settings_actions import ActionsSettings
 from agent.settings_alarms import AlarmsSettings
 from agent.settings_base import Count, Model, Seconds, WebUrl
@@ -89,6 +90,8 @@ class PolicySettings(Model):
             raise ValueError(f"rule names must be unique: {', '.join(twice)}")
         if taken := sorted(set(names) & {*PolicyKind, SHORTAGE}):
             raise ValueError(f"a rule may not have a policy's name: {', '.join(taken)}")
+        if taken := sorted(name for name in names if is_of_request(name)):
+            raise ValueError(f"a rule may not be named as what somebody asks for is: {', '.join(taken)}")
         return self
 
 

@@ -28,10 +28,10 @@ class Rule(Model):
     bound: Annotated[float, Field(allow_inf_nan=False)]
     for_s: Annotated[float, Field(ge=0)] = Field(description="How long it must breach without a break.")
     adjustment_units: int | None = Field(None, description="Capacity units to add; negative removes.")
-    adjustment_percent: Annotated[float, Field(allow_inf_nan=False)] | None = Field(
+    adjustment_percent: Annotated[float, Field(ge=-100, le=10_000)] | None = Field(
         None, description="Percent of the present target to add; negative removes. At least one unit."
     )
-    cooldown_s: Annotated[float, Field(ge=0)] = Field(
+    cooldown_s: Annotated[float, Field(ge=0, le=86_400)] = Field(
         300.0,
         description="No resize by this rule for so long after its last one; a scale in also waits so long after "
         "any scale out.",

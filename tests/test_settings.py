@@ -136,6 +136,21 @@ def test_rule_names_are_unique() -> None:
     assert "unique" in faults(MINIMAL + rule + rule)["policy"]
 
 
+@pytest.mark.parametrize("name", ["demand", "by hand", "alarm Tidemark nightly heap-high"])
+def test_a_rule_has_no_name_that_stands_for_something_else(name: str) -> None:
+    rule = (
+        f'[[policy.rules]]\nname = "{name}"\nsignal = "X"\ncomparison = "<"\nbound = 1\nfor_s = 1\n'
+        "adjustment_units = 1\n"
+    )
+    assert name in faults(MINIMAL + rule)["policy"]
+
+
+@pytest.mark.parametrize("given", ["adjustment_percent = 1e308", "adjustment_units = 1\ncooldown_s = inf"])
+def test_no_adjustment_and_no_cooldown_is_without_bounds(given: str) -> None:
+    rule = f'[[policy.rules]]\nname = "a"\nsignal = "X"\ncomparison = "<"\nbound = 1\nfor_s = 1\n{given}\n'
+    assert any("less than or equal to" in text for text in faults(MINIMAL + rule).values())
+
+
 def test_a_file_that_is_absent_or_no_toml_is_one_clear_fault(tmp_path: Path) -> None:
     with pytest.raises(SettingsError) as caught:
         load(tmp_path / "none.toml")

@@ -54,6 +54,11 @@ class Request:
         return BY_HAND if self.source is Source.HAND else f"{self.source} {self.name}"
 
 
+def is_of_request(rule: str) -> bool:
+    """Whether resizes of requests may stand under that rule's name."""
+    return rule == BY_HAND or rule.startswith(f"{Source.ALARM} ")
+
+
 class Fate(StrEnum):
     """What became of a request."""
 
