@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from agent.verbs.common import AS_JSON, EMR_ID, ON_THE_NODE, SETTINGS_FILE, WEB_ADDRESS, load, warn
+from agent.verbs.common import AS_JSON, EMR_ID, ON_THE_NODE, SETTINGS_FILE, WEB_ADDRESS, load, reached, warn
 
 if TYPE_CHECKING:
     from agent.alarms.alarm import Subject
@@ -139,17 +139,9 @@ class _Place:
 
 def _place(path: Path, cluster_id: str | None, region: str | None, endpoint_url: str | None) -> _Place:
     from agent.alarms.definitions import subjects
-    from agent.aws.clients import Clients
-    from agent.aws.identity import identify_node
-    from agent.aws.imds import Imds
 
     settings = load(path)
-    identity = identify_node(Imds())
-    told = {"region": region, "endpoint_url": endpoint_url}
-    aws = settings.aws.model_copy(update={name: value for name, value in told.items() if value})
-    clients = Clients(aws, identity.region)
-    if clients.region is None:
-        raise click.UsageError("the Region is not known: name it with --region, or set aws.region")
+    clients, identity = reached(settings, region, endpoint_url)
     named = cluster_id or settings.cluster.id or identity.cluster_id or ""
     found = subjects(settings, named)
     if not found:

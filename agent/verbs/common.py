@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from agent.aws.clients import Clients
+    from agent.aws.identity import Identity
     from agent.settings import Settings
 
 SETTINGS_FILE = click.Path(path_type=Path, dir_okay=False)
@@ -102,3 +104,19 @@ def load(path: Path, sets: tuple[str, ...] = (), defaults: tuple[str, ...] = ())
 def warn(warnings: list[str]) -> None:
     for warning in warnings:
         click.secho(f"warning: {warning}", fg="yellow", err=True)
+
+
+def reached(settings: Settings, region: str | None, endpoint_url: str | None) -> tuple[Clients, Identity]:
+    """AWS by these settings, what the options say going before, and what this node tells of itself. Wrong use where
+    nobody names the Region."""
+    from agent.aws.clients import Clients
+    from agent.aws.identity import identify_node
+    from agent.aws.imds import Imds
+
+    identity = identify_node(Imds())
+    told = {"region": region, "endpoint_url": endpoint_url}
+    aws = settings.aws.model_copy(update={name: value for name, value in told.items() if value})
+    clients = Clients(aws, identity.region)
+    if clients.region is None:
+        raise click.UsageError("the Region is not known: name it with --region, or set aws.region")
+    return clients, identity

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from agent.verbs.common import AS_JSON, EMR_ID, ON_THE_NODE, SETTINGS_FILE, WEB_ADDRESS, load, warn
+from agent.verbs.common import AS_JSON, EMR_ID, ON_THE_NODE, SETTINGS_FILE, WEB_ADDRESS, load, reached, warn
 
 if TYPE_CHECKING:
     from agent.costing import Asked
@@ -97,17 +97,9 @@ def _asked(
     import time
 
     from agent import costing
-    from agent.aws.clients import Clients
-    from agent.aws.identity import identify_node
-    from agent.aws.imds import Imds
 
     if not asks:
         return costing.Asked(costing.by_settings(settings, time.time()), None, ())
-    identity = identify_node(Imds())
-    told = {"region": region, "endpoint_url": endpoint_url}
-    aws = settings.aws.model_copy(update={name: value for name, value in told.items() if value})
-    clients = Clients(aws, identity.region)
-    if clients.region is None:
-        raise click.UsageError("the Region is not known: name it with --region, or set aws.region")
+    clients, identity = reached(settings, region, endpoint_url)
     named = cluster_id or settings.cluster.id or identity.cluster_id or ""
     return costing.ask(settings, named, clients, time.time())

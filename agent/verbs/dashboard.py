@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from agent.verbs.common import AS_JSON, EMR_ID, ON_THE_NODE, SETTINGS_FILE, WEB_ADDRESS, load, warn
+from agent.verbs.common import AS_JSON, EMR_ID, ON_THE_NODE, SETTINGS_FILE, WEB_ADDRESS, load, reached, warn
 
 if TYPE_CHECKING:
     from agent.alarms.alarm import Subject
@@ -131,18 +131,10 @@ class _Place:
 
 def _place(path: Path, cluster_id: str | None, region: str | None, endpoint_url: str | None) -> _Place:
     from agent.alarms.alarm import CLUSTER_ID, CLUSTER_NAME, Subject
-    from agent.aws.clients import Clients
-    from agent.aws.identity import identify_node
-    from agent.aws.imds import Imds
     from agent.dashboard.contents import name
 
     settings = load(path)
-    identity = identify_node(Imds())
-    told = {"region": region, "endpoint_url": endpoint_url}
-    aws = settings.aws.model_copy(update={key: value for key, value in told.items() if value})
-    clients = Clients(aws, identity.region)
-    if clients.region is None:
-        raise click.UsageError("the Region is not known: name it with --region, or set aws.region")
+    clients, identity = reached(settings, region, endpoint_url)
     if cluster_id is None and settings.cluster.name:
         subject = Subject(CLUSTER_NAME, settings.cluster.name)
     else:
@@ -150,7 +142,7 @@ def _place(path: Path, cluster_id: str | None, region: str | None, endpoint_url:
         if not named:
             raise click.UsageError("nothing says which cluster: give --cluster-id, or set cluster.id or cluster.name")
         subject = Subject(CLUSTER_ID, named)
-    return _Place(settings, subject, name(subject), clients.region, clients.cloudwatch)
+    return _Place(settings, subject, name(subject), clients.region or "", clients.cloudwatch)
 
 
 def _body(place: _Place, streaming: bool | None, hdfs: bool | None) -> dict[str, Any]:
