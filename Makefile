@@ -28,7 +28,7 @@ test-node: $(READY) ## run the installer on nodes of every kind, as they would b
 	@$(BIN)/pytest tests/bootstrap -m node $(SIDE_BY_SIDE) $(TEST_OPTIONS)
 
 test-spark4: $(READY) $(SPARK4)/ready ## run the real-Spark tests on Spark 4
-	@$(BIN)/pytest tests -m "spark and not story" $(SIDE_BY_SIDE) --spark-home=$(SPARK4)/pyspark
+	@$(BIN)/pytest tests -m spark --ignore=tests/sandbox/test_demo.py $(SIDE_BY_SIDE) --spark-home=$(SPARK4)/pyspark
 
 check: $(READY) ## formatting, lint, types, import contracts
 	@$(BIN)/ruff format --check .

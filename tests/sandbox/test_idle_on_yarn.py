@@ -31,7 +31,7 @@ from tests.sandbox.emr_world import REGION, World, fleets, step, world
 from tests.sandbox.hadoop_world import nodes_up
 from tests.sandbox.spark_world import APPLICATIONS, wait_for
 
-pytestmark = [pytest.mark.hadoop, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.hadoop, pytest.mark.story, pytest.mark.timeout(900)]
 
 UNIT_MB = 1152
 """An application master of 256 MB and an executor of 768 MB; the 128 MB that are left are room for nothing."""

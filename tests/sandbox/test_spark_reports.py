@@ -213,6 +213,7 @@ def test_the_filter_lets_through_exactly_what_it_says(holding: Holding) -> None:
     assert counts["LinesReceived"] > 1000
 
 
+@pytest.mark.story
 def test_an_executor_that_dies_of_memory_is_seen_as_such(
     spark_home: SparkHome, java_home: Java, tmp_path: Path
 ) -> None:

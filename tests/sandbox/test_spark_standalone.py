@@ -51,6 +51,7 @@ def machine(number: int, role: str, units: int = 1) -> Machine:
 
 
 @spark
+@pytest.mark.story
 @pytest.mark.timeout(400)
 def test_no_result_is_lost_when_one_worker_is_drained_and_another_disappears(
     cluster: StandaloneCluster, tmp_path: Path

@@ -24,7 +24,7 @@ from agent.sandbox.spark.home import SparkHome
 from tests.running import PATIENCE_S, RunningAgent, agent, free_port, wait_for
 from tests.test_app import aws, fill_accept_queue, refuses
 
-pytestmark = [pytest.mark.spark, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.spark, pytest.mark.story, pytest.mark.timeout(300)]
 
 APPLICATION = Path(__file__).parent / "applications" / "steady.py"
 

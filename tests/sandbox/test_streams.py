@@ -22,7 +22,7 @@ from agent.sandbox.spark import conf
 from agent.sandbox.spark.home import SparkHome
 from tests.sandbox.spark_world import APPLICATIONS, LineIn, line_in, wait_for
 
-pytestmark = [pytest.mark.spark, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.spark, pytest.mark.story, pytest.mark.timeout(600)]
 
 
 @dataclass
