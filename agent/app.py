@@ -33,6 +33,7 @@ from agent.parts import Parts
 from agent.periods import Periods, Sensed
 from agent.policy import reasons
 from agent.policy.guards import GUARDS
+from agent.policy.money import usd_per_hour
 from agent.reload import SettingsFile
 from agent.settings import AwsSettings, Settings, SettingsError, SettingsFault
 from agent.settings_sources import ListenerSettings, RestSettings
@@ -47,7 +48,6 @@ from agent.sources.node import NodeReader
 from agent.sources.pause import PauseFile
 from agent.sources.rest_poller import Poll, RestPoller
 from agent.status.board import Board
-from agent.status.keeping import usd_per_hour
 from agent.status.making import Held, Self
 from agent.status.page import SECURITY_POLICY
 from agent.status.server import StatusServer

@@ -1,4 +1,5 @@
-"""Guard: the task fleet never costs more an hour than its cap, and with an unknown price it does not grow under one."""
+"""What the task fleet costs an hour; and the guard: never more than its cap, and with an unknown price it does not grow
+under one."""
 
 from __future__ import annotations
 
@@ -55,3 +56,20 @@ def markets(decision: Resize, fleet: Fleet, settings: Settings) -> tuple[int, in
     if settings.fleet.on_demand:
         return max(0, decision.target - fleet.target_spot), fleet.target_spot
     return fleet.target_on_demand, max(0, decision.target - fleet.target_on_demand)
+
+
+def usd_per_hour(seen: Observation, settings: Settings) -> float | None:
+    """What the task capacity that is there costs an hour; None while that, or a price that it takes, is not known."""
+    fleet, prices = seen.fleet, seen.prices
+    if fleet is None or stale(fleet.at, seen.at, settings.fleet.max_age_s):
+        return None
+    if fleet.provisioned == 0:
+        return 0.0
+    if prices is None or stale(prices.at, seen.at, settings.prices.max_age_s):
+        return None
+    total = 0.0
+    for units, price in ((fleet.provisioned_spot, prices.spot), (fleet.provisioned_on_demand, prices.on_demand)):
+        if units and price is None:
+            return None
+        total += units * (price or 0.0)
+    return total

@@ -12,6 +12,7 @@ from agent.domain.signals import Statistic
 from agent.domain.turns import Turn
 from agent.policy import reasons
 from agent.policy.freshness import stale
+from agent.policy.money import usd_per_hour
 from agent.settings import Settings
 from agent.status.state import Entry, Money, Reason, Said, Series
 
@@ -112,23 +113,6 @@ class Ledger:
             on_demand_unit_usd_per_hour=None if prices is None else prices.on_demand,
             prices_at=None if prices is None else prices.at,
         )
-
-
-def usd_per_hour(seen: Observation, settings: Settings) -> float | None:
-    """What the task capacity that is there costs an hour; None while that, or a price that it takes, is not known."""
-    fleet, prices = seen.fleet, seen.prices
-    if fleet is None or stale(fleet.at, seen.at, settings.fleet.max_age_s):
-        return None
-    if fleet.provisioned == 0:
-        return 0.0
-    if prices is None or stale(prices.at, seen.at, settings.prices.max_age_s):
-        return None
-    total = 0.0
-    for units, price in ((fleet.provisioned_spot, prices.spot), (fleet.provisioned_on_demand, prices.on_demand)):
-        if units and price is None:
-            return None
-        total += units * (price or 0.0)
-    return total
 
 
 Point = tuple[float, int | None, int | None, float | None, float | None]
