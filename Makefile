@@ -24,6 +24,10 @@ test: $(READY) ## run the tests, real Spark and (if Maven is there) real Hadoop 
 test-stories: $(READY) ## run the long ones: whole jobs on real clusters that lose, gain and drain nodes
 	@$(BIN)/pytest tests/sandbox -m story $(SIDE_BY_SIDE) $(TEST_OPTIONS)
 
+explore: $(READY) ## look for examples that break a property: other ones every time, and more of them
+	@$(BIN)/pytest -m "not node and not story and not spark and not hadoop and not browser" $(SIDE_BY_SIDE) \
+		--hypothesis-profile=explore --timeout=3000 $$(grep -rl --include='*.py' '^from hypothesis' tests) $(TEST_OPTIONS)
+
 test-node: $(READY) ## run the installer on nodes of every kind, as they would be on EMR
 	@$(BIN)/pytest tests/bootstrap -m node $(SIDE_BY_SIDE) $(TEST_OPTIONS)
 
@@ -76,4 +80,4 @@ $(SPARK4)/ready: requirements/spark4.txt $(READY)
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes --target $(SPARK4) -r requirements/spark4.txt
 	@touch $@
 
-.PHONY: help demo demo-yarn test test-stories test-node test-spark4 check fmt bench pictures lock clean
+.PHONY: help demo demo-yarn test test-stories explore test-node test-spark4 check fmt bench pictures lock clean

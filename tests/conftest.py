@@ -14,8 +14,15 @@ from agent.sandbox.hadoop.jars import HadoopJars, HadoopMissing
 from agent.sandbox.java import Java
 from agent.sandbox.spark.home import SparkHome
 
-hypothesis.settings.register_profile("tidemark", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
-"""Neither is about what is tested: how fast the machine is at the moment fails nothing."""
+hypothesis.settings.register_profile(
+    "tidemark", deadline=None, derandomize=True, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+"""The same examples every time: a change is judged by what it changed. How fast the machine is at the moment fails
+nothing."""
+hypothesis.settings.register_profile(
+    "explore", hypothesis.settings.get_profile("tidemark"), derandomize=False, max_examples=1000
+)
+"""New examples every time, and more of them: `make explore`."""
 hypothesis.settings.load_profile("tidemark")
 
 
