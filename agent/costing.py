@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from agent.actuators import ACTUATORS
-from agent.actuators.emr_calls import EmrClients
 from agent.aws.clients import Clients
+from agent.aws.emr_calls import EmrClients
 from agent.domain.faults import Fault
 from agent.domain.fleets import Fleet
 from agent.domain.prices import UnitPrices

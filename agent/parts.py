@@ -9,10 +9,10 @@ from random import Random
 from agent.actions.inbox import OwnNames
 from agent.actions.road import RoadIn
 from agent.actuators import ACTUATORS, Hands
-from agent.actuators.emr_calls import EmrClients
 from agent.aggregate.table import Table
 from agent.alarms.removal import Removal
 from agent.aws.clients import Clients
+from agent.aws.emr_calls import EmrClients
 from agent.domain.notices import Message
 from agent.domain.ports import Clock
 from agent.market.reader import PriceReader, Sources

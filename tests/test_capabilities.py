@@ -11,10 +11,10 @@ import pytest
 from botocore.exceptions import ClientError
 
 from agent.actuators.cluster import ClusterControl
-from agent.actuators.emr_calls import EmrClients
 from agent.actuators.instance_fleet import InstanceFleets
 from agent.actuators.steps import StepsProbe
 from agent.aws.clients import Clients
+from agent.aws.emr_calls import EmrClients
 from agent.capabilities import JITTER, RETRY_S, Capabilities
 from agent.domain.decisions import Outcome
 from agent.domain.faults import PermanentFault

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 from agent.actuators.cluster import ClusterControl
 from agent.actuators.dry_run import DryRun
-from agent.actuators.emr_calls import EmrClients
 from agent.actuators.instance_fleet import InstanceFleets
 from agent.actuators.instance_groups import InstanceGroups
+from agent.aws.emr_calls import EmrClients
 from agent.domain.decisions import Resize, Result
 from agent.domain.fleets import Collection, Fleet
 from agent.domain.ports import Clock, ClusterActuator, ClusterReader, FleetActuator, FleetReader

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from agent.actuators.emr_calls import ask, outcome, pages, refused
+from agent.aws.emr_calls import ask, outcome, pages, refused
 from agent.domain.decisions import Outcome, Result
 from agent.domain.faults import Fault
 from agent.domain.fleets import Cluster, Collection

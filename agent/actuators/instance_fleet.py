@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from agent.actuators.emr_calls import (
+from agent.aws.emr_calls import (
     LIVE_INSTANCES,
     EmrClients,
     ask_once,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from agent.actuators.emr_calls import (
+from agent.actuators.instance_fleet import ABSENT, FLEET_NAME, node
+from agent.aws.emr_calls import (
     LIVE_INSTANCES,
     EmrClients,
     ask_once,
@@ -15,7 +16,6 @@ from agent.actuators.emr_calls import (
     pages,
     refused,
 )
-from agent.actuators.instance_fleet import ABSENT, FLEET_NAME, node
 from agent.domain.decisions import GroupTarget, Outcome, Resize, Result
 from agent.domain.faults import Fault
 from agent.domain.fleets import RUNNING, Collection, Fleet, FleetNode, TaskGroup

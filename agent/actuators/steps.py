@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from agent.actuators.emr_calls import first_page
+from agent.aws.emr_calls import first_page
 from agent.domain.faults import Fault
 from agent.domain.observation import Evidence
 from agent.domain.ports import Clock

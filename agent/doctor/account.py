@@ -7,8 +7,8 @@ from functools import partial
 
 from agent.actuators import ACTUATORS
 from agent.actuators.cluster import ClusterControl
-from agent.actuators.emr_calls import EmrClients
 from agent.aws.clients import Clients
+from agent.aws.emr_calls import EmrClients
 from agent.aws.errors import AWS_ERRORS, is_denied, reason
 from agent.doctor import attempts, endpoints, queue
 from agent.doctor.findings import Check, Finding, fail, ok, skip, warn

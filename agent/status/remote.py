@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from agent.actuators import ACTUATORS
-from agent.actuators.emr_calls import EmrClients, ask, pages
 from agent.aggregate.catalogue import BY_NAME, METRICS, Aggregation, Over
 from agent.aws.clients import Clients
+from agent.aws.emr_calls import EmrClients, ask, pages
 from agent.domain import fleets
 from agent.domain.faults import Fault
 from agent.settings_fleet import ActuatorKind, FleetSettings

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from agent.actuators.emr_calls import EmrClients
 from agent.aws.clients import Clients
+from agent.aws.emr_calls import EmrClients
 from agent.domain.decisions import Reason, Resize
 from agent.domain.fleets import Fleet
 from agent.policy import placement
