@@ -6,6 +6,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
 BIN := .venv/bin
 READY := .venv/ready
 SPARK4 := .cache/spark4
+AIRFLOW := .cache/airflow
 SIDE_BY_SIDE := -n 2 --dist loadfile --no-loadscope-reorder
 TEST_OPTIONS :=
 
@@ -19,7 +20,7 @@ demo-yarn: $(READY) ## the same on real Hadoop daemons (needs Maven; 3 to 4 minu
 	@$(BIN)/tidemark demo --cluster yarn
 
 test: $(READY) ## run the tests, real Spark and (if Maven is there) real Hadoop included
-	@$(BIN)/pytest -m "not node and not story" $(SIDE_BY_SIDE) $(TEST_OPTIONS)
+	@$(BIN)/pytest -m "not node and not story and not airflow" $(SIDE_BY_SIDE) $(TEST_OPTIONS)
 
 test-stories: $(READY) ## run the long ones: whole jobs on real clusters that lose, gain and drain nodes
 	@$(BIN)/pytest tests/sandbox -m story $(SIDE_BY_SIDE) $(TEST_OPTIONS)
@@ -33,6 +34,9 @@ test-node: $(READY) ## run the installer on nodes of every kind, as they would b
 
 test-spark4: $(READY) $(SPARK4)/ready ## run the real-Spark tests on Spark 4
 	@$(BIN)/pytest tests -m spark --ignore=tests/sandbox/test_demo.py $(SIDE_BY_SIDE) --spark-home=$(SPARK4)/pyspark
+
+test-airflow: $(AIRFLOW)/ready ## run the Airflow integration in a real Airflow, in an environment of its own
+	@$(AIRFLOW)/bin/python -m pytest tests/integrations -m airflow $(TEST_OPTIONS)
 
 check: $(READY) ## formatting, lint, types, import contracts
 	@$(BIN)/ruff format --check .
@@ -52,6 +56,7 @@ pictures: $(READY) ## take the README's pictures of the status page, from a demo
 
 lock: $(READY) ## resolve the dependencies again and lock them
 	@for f in "pyproject.toml --extra sandbox --group dev --constraint requirements/dev.in:dev" \
+		"pyproject.toml requirements/airflow.in --extra airflow --constraint requirements/dev.txt:airflow" \
 		"requirements/spark4.in:spark4" "requirements/java.in:java" "requirements/awscli.in:awscli"; do \
 		$(BIN)/uv pip compile $${f%%:*} -o requirements/$${f##*:}.txt --universal --python-version 3.11 \
 			--generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate -q || exit 1; done
@@ -80,4 +85,12 @@ $(SPARK4)/ready: requirements/spark4.txt $(READY)
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes --target $(SPARK4) -r requirements/spark4.txt
 	@touch $@
 
-.PHONY: help demo demo-yarn test test-stories explore test-node test-spark4 check fmt bench pictures lock clean
+# made anew each time: a package that the new lock no longer names would stay
+$(AIRFLOW)/ready: requirements/airflow.txt $(READY)
+	@echo "Installing Airflow into $(AIRFLOW) (the first time downloads about 150 MB)"
+	@rm -rf $(AIRFLOW) && $(BIN)/python -m venv $(AIRFLOW)
+	@$(AIRFLOW)/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/airflow.txt
+	@$(AIRFLOW)/bin/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+.PHONY: help demo demo-yarn test test-stories explore test-node test-spark4 test-airflow check fmt bench pictures lock clean
