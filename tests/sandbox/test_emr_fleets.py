@@ -288,7 +288,7 @@ class Unattended:
         self.clock = ManualClock()
         self.emr = Emr(DELAYS, "eu-west-1", "123456789012")
         cluster = Cluster({"Name": "x", "Instances": fleets(weight=weight)}, DELAYS, self.clock.now)
-        self.emr.clusters[cluster.id] = cluster
+        self.emr.add(cluster)
         self.fleet = cluster.pools[2]
         self.nodes = TimedNodes(DELAYS, self.clock)
         self.clockwork = Clockwork(self.emr, self.nodes, StepProcesses(Path("unused"), {}, None), self.clock)

@@ -41,6 +41,9 @@ class Cluster:
         self.pools: list[Pool] = []
         for pool in _pools(self.id, instances, delays, now):
             self.add(pool)
+        subnets = instances.get("Ec2SubnetIds") or [instances[key] for key in ("Ec2SubnetId",) if key in instances]
+        self.subnets: tuple[str, ...] = tuple(subnets)
+        self.zone: str | None = None
         self.steps = StepQueue(self.id, int(request.get("StepConcurrencyLevel", 1)))
         self.steps.steps.extend(Step(config, now) for config in request.get("Steps", ()))
         self._ending_since = 0.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 
+from agent.sandbox.emr.chronicle import Chronicle
 from agent.sandbox.emr.clusters import Cluster
 from agent.sandbox.emr.delays import Delays
 from agent.sandbox.emr.fleets import Fleet
@@ -13,6 +14,7 @@ from agent.sandbox.emr.orders import Order, Question, Reports
 from agent.sandbox.emr.pools import Instance, Pool
 from agent.sandbox.emr.refusals import invalid_request, not_valid, validation
 from agent.sandbox.emr.states import Market, PoolState
+from agent.sandbox.events.event import Event
 from agent.sandbox.nodes import Machine
 
 
@@ -23,9 +25,38 @@ class Emr:
         self.region = region
         self.account = account
         self.clusters: dict[str, Cluster] = {}
+        """All that can be described, the oldest first; `add` and `forget` change it."""
+        self._going: dict[str, Cluster] = {}
+        self._chronicles: dict[str, Chronicle] = {}
+        self._events: list[Event] = []
         self.limits: dict[Market, int] = {}
         """Units that each market sells at most at one time, all clusters together; no entry: no limit."""
         self._due: list[Order] = []
+
+    def add(self, cluster: Cluster) -> None:
+        """Take up a new cluster."""
+        self.clusters[cluster.id] = self._going[cluster.id] = cluster
+        self._chronicles[cluster.id] = Chronicle()
+
+    def forget(self, ended_before: float) -> int:
+        """Know nothing any more of the clusters that ended before this time; how many they were. EMR itself keeps
+        them for two months."""
+        with self.lock:
+            old = [c.id for c in self.clusters.values() if c.ended_at is not None and c.ended_at < ended_before]
+            for cluster_id in old:
+                del self.clusters[cluster_id]
+            return len(old)
+
+    def going(self) -> list[Cluster]:
+        """Those that have not ended, the oldest first."""
+        return list(self._going.values())
+
+    def take_events(self) -> list[Event]:
+        """What EMR has to tell since this was asked last, in order. Whoever drives the model asks after each
+        `advance`: until then it is kept."""
+        with self.lock:
+            events, self._events = self._events, []
+            return events
 
     # what a request can look up
 
@@ -94,7 +125,7 @@ class Emr:
         return limit is None or self._held(market) + units <= limit
 
     def question(self) -> Question:
-        going = [cluster for cluster in self.clusters.values() if not cluster.state.ended]
+        going = self._going.values()
         return Question(
             machines=tuple(i.machine for cluster in going for i in cluster.instances if i.launched and i.live),
             choices=tuple(
@@ -104,8 +135,12 @@ class Emr:
 
     def advance(self, now: float, reports: Reports) -> list[Order]:
         orders, self._due = self._due, []
-        for cluster in self.clusters.values():
+        for cluster in self.going():
             orders.extend(cluster.advance(now, reports, self))
+            self._events.extend(self._chronicles[cluster.id].news(cluster, now))
+            if cluster.state.ended:
+                # a long run has thousands of them: nothing that happens at each tick may look at them
+                del self._going[cluster.id], self._chronicles[cluster.id]
         return orders
 
     def order(self, orders: list[Order]) -> None:
@@ -118,18 +153,18 @@ class Emr:
     def addresses(self) -> Mapping[str, str]:
         """Private addresses of the live instances by EMR instance id."""
         with self.lock:
-            live = [i for c in self.clusters.values() for i in c.instances if i.live and i.address]
+            live = [i for c in self._going.values() for i in c.instances if i.live and i.address]
             return {i.machine.id: i.address or "" for i in live}
 
     def _held(self, market: Market) -> int:
-        instances = (i for c in self.clusters.values() for i in c.instances)
+        instances = (i for c in self._going.values() for i in c.instances)
         return sum(i.units for i in instances if i.live and i.machine.market == market)
 
     def _pool(self, pool_id: str) -> Pool:
         return {pool.id: pool for cluster in self.clusters.values() for pool in cluster.pools}[pool_id]
 
     def _find(self, instance_id: str) -> tuple[Pool, Instance]:
-        for cluster in self.clusters.values():
+        for cluster in self._going.values():
             for pool in cluster.pools:
                 for instance in pool.instances:
                     if instance_id in (instance.machine.id, instance.machine.ec2_id):

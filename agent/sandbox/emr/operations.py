@@ -10,13 +10,14 @@ from agent.sandbox.emr import shapes, step_operations
 from agent.sandbox.emr.clusters import Cluster
 from agent.sandbox.emr.context import Context, Request, page
 from agent.sandbox.emr.refusals import invalid_request, protected, shut_down, validation
+from agent.sandbox.emr.states import ClusterState
 
 Operation = Callable[[Context, Request], Mapping[str, Any]]
 
 
 def run_job_flow(context: Context, request: Request) -> Mapping[str, Any]:
     cluster = Cluster(request, context.emr.delays, context.now)
-    context.emr.clusters[cluster.id] = cluster
+    context.emr.add(cluster)
     return {"JobFlowId": cluster.id, "ClusterArn": context.emr.arn(cluster)}
 
 
@@ -26,14 +27,14 @@ def describe_cluster(context: Context, request: Request) -> Mapping[str, Any]:
 
 
 def list_clusters(context: Context, request: Request) -> Mapping[str, Any]:
-    states = request.get("ClusterStates")
+    states = frozenset(request.get("ClusterStates") or ClusterState)
     after, before = request.get("CreatedAfter", 0), request.get("CreatedBefore", float("inf"))
-    chosen = [
-        shapes.cluster_summary(cluster, context.emr.arn(cluster))
-        for cluster in reversed(context.emr.clusters.values())
-        if (not states or cluster.state in states) and after <= cluster.created_at <= before
-    ]
-    return page("Clusters", chosen, request, context.page_size)
+    only_going = not any(state.ended for state in ClusterState if state in states)
+    known = context.emr.going() if only_going else list(context.emr.clusters.values())
+    chosen = [c for c in reversed(known) if c.state in states and after <= c.created_at <= before]
+    shown = page("Clusters", chosen, request, context.page_size)
+    summaries = [shapes.cluster_summary(cluster, context.emr.arn(cluster)) for cluster in shown["Clusters"]]
+    return {**shown, "Clusters": summaries}
 
 
 def terminate_job_flows(context: Context, request: Request) -> Mapping[str, Any]:

@@ -73,6 +73,10 @@ class Pool(ABC):
         """Whether somebody holds it in its state: time does not lead it out, and it neither grows nor shrinks."""
         self.failed = False
         """Whether an instance could not be made ready: a bootstrap failure."""
+        self.short: frozenset[Market] = frozenset()
+        """The markets that did not sell what is missing, the last time that they were asked."""
+        self.timed_out: frozenset[Market] = frozenset()
+        """The markets on which something is missing that is not asked for any more."""
         self._queued: Mapping[str, Any] | None = None
         self._grow_until = now + self.resize_minutes * delays.minute_s
         self._drain_until = now + delays.drain_report_minutes * delays.minute_s
@@ -148,6 +152,7 @@ class Pool(ABC):
             yield from self._advance_instance(instance, now, reports)
         if self.held:
             return
+        self.short = self.timed_out = frozenset()
         if self.state != PoolState.SUSPENDED:
             for market in Market:
                 self._grow(market, now, supply)
@@ -219,9 +224,12 @@ class Pool(ABC):
 
     def _grow(self, market: Market, now: float, supply: Supply) -> None:
         missing = self.wanted(market) - sum(i.units for i in self.staying(market))
+        if missing > 0 and now >= self._grow_until:
+            self.timed_out |= {market}
         while missing > 0 and now < self._grow_until:
             offer = next((o for o in self.offers() if supply.grants(market, o[1])), None)
             if offer is None:
+                self.short |= {market}
                 return
             self.instances.append(self._new_instance(market, *offer, now))
             missing -= offer[1]

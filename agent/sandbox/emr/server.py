@@ -26,6 +26,8 @@ from agent.sandbox.emr.model import Emr
 from agent.sandbox.emr.processes import StepProcesses
 from agent.sandbox.emr.throttle import QUOTAS, Quota
 from agent.sandbox.emr.timed_nodes import TimedNodes
+from agent.sandbox.events.bus import Bus
+from agent.sandbox.events.road import RoadFaults
 from agent.sandbox.market.front import MarketFront
 from agent.sandbox.market.prices import SpotMarket
 from agent.sandbox.nodes import NodeHost
@@ -69,13 +71,15 @@ class SandboxServer:
         price_seed: int = 0,
         alarm_speed: float = 1.0,
         sns_trust: Path | None = None,
+        event_faults: RoadFaults = RoadFaults(),  # noqa: B008 - frozen
     ) -> None:
         """`host` makes the instances real (None: they only take time). `tick_s=None`: no clock thread, the owner
         calls `tick`, which is how a test steps the time. `folder` gets `steps/<step id>/{stdout,stderr}`;
         `step_env` is the environment of steps (None: that of this process). `on_call` hears of every EMR request,
         in the thread that answers it. `price_seed` makes the prices of EC2. Without `quotas` CloudWatch has none
         either. `alarm_speed` makes the periods of its alarms that many times shorter. `sns_trust` is a PEM file of
-        the authorities by which SNS trusts HTTPS endpoints (None: the usual ones).
+        the authorities by which SNS trusts HTTPS endpoints (None: the usual ones). `event_faults`: what befalls
+        the events that AWS's services publish on the way to EventBridge (the default: nothing).
         """
         self.region = region
         self.delays = delays
@@ -85,7 +89,8 @@ class SandboxServer:
         self.folder = folder or Path(self._temporary.name if self._temporary else "")
         self._processes = StepProcesses(self.folder / "steps", os.environ if step_env is None else step_env, step_cwd)
         self.api = EmrApi(self.emr, clock, quotas, lambda step: str(self.step_folder(step)), page_size, on_call)
-        self._clockwork = Clockwork(self.emr, self.nodes, self._processes, clock)
+        self.bus = Bus(region, ACCOUNT, clock, event_faults)
+        self._clockwork = Clockwork(self.emr, self.nodes, self._processes, clock, self.bus.publish)
         moto = DomainDispatcherApplication(create_backend_app)
         self.sns = SnsFront(ACCOUNT, clock, lambda: self.endpoint, moto, sns_trust)
         self.cloudwatch = CloudWatchFront(
@@ -129,8 +134,9 @@ class SandboxServer:
             self._temporary.cleanup()
 
     def tick(self) -> None:
-        """Let EMR and the alarms catch up with the clock. Only without a clock thread."""
+        """Let EMR, its events and the alarms catch up with the clock. Only without a clock thread."""
         self._clockwork.tick()
+        self.bus.tick()
         self.cloudwatch.tick()
 
     def step_folder(self, step_id: str) -> Path:
