@@ -18,6 +18,7 @@ from agent.settings_base import Count, Model, Seconds, WebUrl
 from agent.settings_costs import CostsSettings
 from agent.settings_fleet import FleetSettings, PriceSettings
 from agent.settings_guards import GuardSettings
+from agent.settings_lifecycle import LifecycleSettings
 from agent.settings_notices import NoticeSettings
 from agent.settings_policy import SHORTAGE, DataprocSettings, DemandSettings, PolicyKind, ShortageSettings
 from agent.settings_rules import DEFAULT_RULES, Rule
@@ -163,6 +164,7 @@ class Settings(Model):
     actions: ActionsSettings = ActionsSettings()
     idle: IdleSettings = IdleSettings()
     notices: NoticeSettings = NoticeSettings()
+    lifecycle: LifecycleSettings = LifecycleSettings()
     alarms: AlarmsSettings = AlarmsSettings()
     costs: CostsSettings = CostsSettings()
     journal: JournalSettings = JournalSettings()

@@ -1,0 +1,93 @@
+"""What the lifecycle's conductor acts through. The function, the verbs and the simulation fill these alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from agent.lifecycle.rows import ClusterRow, JobRow
+from agent.lifecycle.words import EndReason, State
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Described:
+    """EMR's answer about one cluster (DescribeCluster, and ListInstanceFleets or ListInstanceGroups where asked)."""
+
+    cluster_id: str
+    name: str
+    state: State
+    code: str | None
+    message: str
+    at: float
+    """The time just before the question: what an event tells of a later time is newer."""
+    created_at: float
+    protected: bool
+    subnet: str | None
+    masters: int | None = None
+    """Running ones; None: not asked."""
+    cores: int | None = None
+    """The same of core nodes; None also where the cluster has no core fleet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """A cluster in ListClusters."""
+
+    cluster_id: str
+    name: str
+    state: State
+    created_at: float
+
+
+class Eyes(Protocol):
+    """EMR, looked at within our share of its quotas. Raises Fault; None: the share is used up, ask later."""
+
+    def describe(self, cluster_id: str, *, fleets: bool = False) -> Described | None: ...
+
+    def listed(self, created_after: float) -> list[Listed] | None:
+        """Those that were created after that time and have not ended."""
+
+
+class Ender(Protocol):
+    def end(self, cluster_id: str, reason: EndReason, why: str) -> bool:
+        """Whether EMR was asked, now or before, or had ended it already. False: it may not be ended for that reason
+        (claimed meanwhile, protected), or our share of the quota is used up. Raises Fault."""
+
+
+class Launcher(Protocol):
+    def go_on(self, launch_id: str) -> str | None:
+        """The id of the launch's cluster, which is asked of EMR unless it is there. None: not now, or not wanted any
+        more. Raises Fault."""
+
+
+class Runner(Protocol):
+    def run(self, job: JobRow) -> str | None:
+        """The id of the job's step on its cluster, which is added unless it is there. None: not now. Raises Fault; a
+        PermanentFault when the cluster does not take steps any more."""
+
+    def cancel(self, job: JobRow) -> None:
+        """Ask EMR to cancel the job's step, if it has one. Raises Fault."""
+
+
+class Tokens(Protocol):
+    """The executions of Step Functions that wait for a job. An execution that waits no longer is no fault."""
+
+    def ended(self, job: JobRow) -> None: ...
+
+    def still_runs(self, job: JobRow) -> None: ...
+
+
+class Deadlines(Protocol):
+    """One-time schedules. One that cannot be made or removed is counted: the sweep sees to the deadline too."""
+
+    def set(self, cluster_id: str, at: float) -> None: ...
+
+    def drop(self, cluster_id: str) -> None: ...
+
+
+class Teller(Protocol):
+    """Tells people. Never raises."""
+
+    def ended(self, row: ClusterRow) -> None: ...
+
+    def job_ended(self, job: JobRow) -> None: ...

@@ -1,0 +1,365 @@
+"""All that is ever written about clusters, launches and jobs: named transitions, each a condition on what was there.
+
+A transition answers the row afterwards, or None when somebody was faster, which is an answer and no fault. Whoever
+dies between two transitions leaves a state that the next delivery or the sweep goes on from. Raises Fault throughout.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+
+from agent.lifecycle.rows import (
+    SLOTS,
+    ClusterProfile,
+    ClusterRow,
+    JobProfile,
+    JobRow,
+    LaunchRow,
+    Row,
+    SlotRow,
+    cluster_key,
+    job_key,
+    job_profile_key,
+    launch_key,
+    profile_key,
+    rank,
+    slot_key,
+)
+from agent.lifecycle.table import Above, Absent, Below, Change, Condition, Equals, Index, NoneOf, OneOf, Present, Table
+from agent.lifecycle.words import ENDED, JOB_ENDED, READY, EndReason, JobState, LaunchState, Phase, State
+
+CLUSTER, LAUNCH, JOB = "CLUSTER", "LAUNCH", "JOB"
+CLAIM_LEASE_S = 180.0
+"""Whoever claims a launch has either asked EMR or died after so long: longer than the function may run."""
+
+R = TypeVar("R", bound=Row)
+_STATES_ENDED = sorted(ENDED)
+_JOBS_ENDED = sorted(JOB_ENDED)
+_LAST_FIRST = list(State)
+
+
+class Store:
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    # reading
+
+    def cluster(self, cluster_id: str) -> ClusterRow | None:
+        return self._get(ClusterRow, cluster_key(cluster_id))
+
+    def launch(self, launch_id: str) -> LaunchRow | None:
+        return self._get(LaunchRow, launch_key(launch_id))
+
+    def job(self, job_id: str) -> JobRow | None:
+        return self._get(JobRow, job_key(job_id))
+
+    def profile(self, name: str) -> ClusterProfile | None:
+        return self._get(ClusterProfile, profile_key(name))
+
+    def job_profile(self, name: str) -> JobProfile | None:
+        return self._get(JobProfile, job_profile_key(name))
+
+    def profiles(self) -> Iterator[ClusterProfile]:
+        return map(ClusterProfile.of, self._table.keyed("PROFILE#"))
+
+    def job_profiles(self) -> Iterator[JobProfile]:
+        return map(JobProfile.of, self._table.keyed("JOBPROFILE#"))
+
+    def slots(self, profile: str) -> Iterator[SlotRow]:
+        return map(SlotRow.of, self._table.keyed(f"{SLOTS}{profile}#"))
+
+    def open_clusters(self) -> Iterator[ClusterRow]:
+        """As the index has them: what has just begun or ended may be missing or still there."""
+        return map(ClusterRow.of, self._table.rows(Index.OPEN, CLUSTER))
+
+    def open_launches(self) -> Iterator[LaunchRow]:
+        return map(LaunchRow.of, self._table.rows(Index.OPEN, LAUNCH))
+
+    def open_jobs(self) -> Iterator[JobRow]:
+        return map(JobRow.of, self._table.rows(Index.OPEN, JOB))
+
+    def queued(self, profile: str, limit: int | None = None) -> Iterator[JobRow]:
+        """The jobs that wait for a cluster of this profile, the most urgent first."""
+        return map(JobRow.of, self._table.rows(Index.QUEUE, profile, limit))
+
+    def of_owner(self, name: str) -> tuple[tuple[ClusterRow, ...], tuple[LaunchRow, ...]]:
+        """The clusters and launches of an owner, who may be called by an alias."""
+        found = {i["key"]: i for index in (Index.OWNER, Index.ALIAS) for i in self._table.rows(index, name)}
+        clusters = tuple(ClusterRow.of(item) for key, item in found.items() if key.startswith("CLUSTER#"))
+        return clusters, tuple(LaunchRow.of(item) for key, item in found.items() if key.startswith("LAUNCH#"))
+
+    # profiles
+
+    def put_profile(self, profile: ClusterProfile | JobProfile) -> None:
+        """In the place of the one before."""
+        there = self._table.get(profile.key) or {}
+        gone = [name for name in there if name not in profile.item()]
+        self._table.change(Change(key=profile.key, set=profile.attributes, remove=gone))
+
+    # launches
+
+    def ask_launch(self, launch: LaunchRow) -> bool:
+        """Write a wish down, with its place in the pool if it is for one. False: it was there, or the place is."""
+        wish = Change(key=launch.key, set=launch.attributes, when=[Absent("state")])
+        if launch.slot is None:
+            return self._table.change(wish) is not None
+        slot = SlotRow(
+            key=slot_key(launch.profile, launch.slot),
+            profile=launch.profile,
+            number=launch.slot,
+            launch_id=launch.id,
+            taken_at=launch.created_at,
+        )
+        return self._table.change_all([wish, Change(key=slot.key, set=slot.attributes, when=[Absent("launch_id")])])
+
+    def claim_launch(self, launch_id: str, attempt: int, now: float) -> LaunchRow | None:
+        """The right to ask EMR for this attempt. A claim that somebody left behind is taken over after its lease."""
+        changed = {"state": LaunchState.CLAIMED.value, "claimed_at": now}
+        fresh = self._launch(launch_id, changed, [Equals("state", LaunchState.ASKED), Equals("attempt", attempt)])
+        if fresh is not None:
+            return fresh
+        left: list[Condition] = [
+            Equals("state", LaunchState.CLAIMED),
+            Equals("attempt", attempt),
+            Below("claimed_at", now - CLAIM_LEASE_S),
+        ]
+        return self._launch(launch_id, changed, left)
+
+    def launched(self, launch: LaunchRow, cluster: ClusterRow) -> bool:
+        """This cluster came of the claimed attempt. False: another one has, or the launch is not wanted any more."""
+        came = Change(
+            key=launch.key,
+            set={"state": LaunchState.LAUNCHED.value, "cluster_id": cluster.id},
+            when=[
+                OneOf("state", [LaunchState.CLAIMED, LaunchState.ASKED]),
+                Equals("attempt", launch.attempt),
+                Absent("cluster_id"),
+            ],
+        )
+        return self._table.change_all([came, _known(cluster)])
+
+    def know(self, cluster: ClusterRow) -> ClusterRow | None:
+        """Make the row of a cluster; what is known of it already stays. None: it has ended."""
+        row = self._table.change(_known(cluster))
+        return None if row is None else ClusterRow.of(row)
+
+    def give_back(self, launch_id: str, attempt: int, why: str) -> LaunchRow | None:
+        """EMR surely took nothing: the attempt may be claimed again."""
+        when: list[Condition] = [Equals("state", LaunchState.CLAIMED), Equals("attempt", attempt), Absent("cluster_id")]
+        return self._launch(launch_id, {"state": LaunchState.ASKED.value, "why": why}, when, remove=["claimed_at"])
+
+    def next_attempt(self, launch: LaunchRow, why: str, failed_subnet: str | None) -> LaunchRow | None:
+        """Ask again for a cluster in the place of the one that was lost."""
+        subnets = [*launch.failed_subnets, *([failed_subnet] if failed_subnet else [])]
+        changed = {
+            "state": LaunchState.ASKED.value,
+            "attempt": launch.attempt + 1,
+            "failed_subnets": list(dict.fromkeys(subnets)),
+            "why": why,
+            "open": LAUNCH,
+        }
+        when: list[Condition] = [Equals("attempt", launch.attempt), Equals("state", LaunchState.LAUNCHED)]
+        return self._launch(launch.id, changed, when, remove=["cluster_id", "claimed_at"])
+
+    def close_launch(self, launch: LaunchRow, state: LaunchState, why: str | None = None) -> LaunchRow | None:
+        """No further attempt: ENDED, FAILED or CANCELLED; its place in the pool is free. None: it has moved on."""
+        changed = Change(
+            key=launch.key,
+            set={"state": state.value, **({"why": why} if why else {})},
+            remove=["open"],
+            when=[Equals("state", launch.state), Equals("attempt", launch.attempt)],
+        )
+        if launch.slot is None:
+            row = self._table.change(changed)
+            return None if row is None else LaunchRow.of(row)
+        done = self._table.change_all([changed, _freed(launch)]) or self._table.change(changed) is not None
+        return self.launch(launch.id) if done else None
+
+    def free_slot(self, slot: SlotRow) -> bool:
+        """If it is still the same launch's."""
+        gone = Change(key=slot.key, delete=True, when=[Equals("launch_id", slot.launch_id)])
+        return self._table.change(gone) is not None
+
+    # the truth about clusters
+
+    def saw_state(
+        self, cluster_id: str, state: State, at: float, now: float, code: str | None = None, **more: Any
+    ) -> ClusterRow | None:
+        """EMR said so, of that time. None: something newer is known, or the cluster has ended, or nobody knows it."""
+        changed: dict[str, Any] = {"state": state.value, "state_at": stamp(state, at), "seen_at": now, **more}
+        if code:
+            changed["reason_code"] = code
+        gone: list[str] = []
+        if state in ENDED:
+            changed |= {"phase": Phase.ENDED.value, "ended_at": at}
+            gone = ["open"]
+        when: list[Condition] = [
+            Present("open"),
+            NoneOf("state", _STATES_ENDED),
+            Below("state_at", stamp(state, at)),
+        ]
+        row = self._cluster(cluster_id, changed, when, remove=gone)
+        return self._ready(row, at) if row is not None and state in READY else row
+
+    def confirmed(self, cluster_id: str, now: float) -> ClusterRow | None:
+        """EMR was asked, and had nothing new."""
+        return self._cluster(cluster_id, {"seen_at": now, "asked_at": now}, [Present("open")])
+
+    def asking(self, cluster_id: str, asked_at: float, now: float) -> ClusterRow | None:
+        """The right to ask EMR about it: one asker at a time."""
+        return self._cluster(cluster_id, {"asked_at": now}, [Present("open"), Below("asked_at", asked_at + 1e-3)])
+
+    def _ready(self, row: ClusterRow, at: float) -> ClusterRow:
+        if row.ready_at is not None or row.phase is not Phase.LAUNCHING:
+            return row
+        phase = Phase.IDLE if row.pool else Phase.WORKING
+        changed = {"ready_at": at, "phase": phase.value, **({"idle_since": at} if row.pool else {})}
+        return self._cluster(row.id, changed, [Equals("phase", Phase.LAUNCHING)]) or row
+
+    def heartbeat(self, cluster_id: str, beat: Mapping[str, Any], now: float, **first: Any) -> ClusterRow | None:
+        """What its agent sees; `first` is what a row begins with that nobody has made. None: it has ended."""
+        known = {name: value for name, value in beat.items() if value is not None}
+        begins = {"open": CLUSTER, "state": State.STARTING.value, "phase": Phase.LAUNCHING.value, "created_at": now}
+        row = self._table.change(
+            Change(
+                key=cluster_key(cluster_id),
+                set={**known, "heartbeat_at": now},
+                default={**begins, **first},
+                remove=[name for name, value in beat.items() if value is None],
+                when=[NoneOf("phase", [Phase.ENDED])],
+            )
+        )
+        return None if row is None else ClusterRow.of(row)
+
+    def step_failed(self, cluster_id: str, step_id: str) -> ClusterRow | None:
+        return self._cluster(cluster_id, {"failed_step": step_id}, [Present("state")])
+
+    def set_deadline(self, cluster_id: str, terminate_at: float) -> ClusterRow | None:
+        return self._cluster(cluster_id, {"terminate_at": terminate_at}, [Present("open")])
+
+    # ends
+
+    def mark_end(self, cluster_id: str, reason: EndReason, why: str, now: float) -> ClusterRow | None:
+        """That it is to end, and why; the first reason stays. An end for want of work needs a cluster that nobody has
+        claimed. None: it may not be ended for that, or is marked, or has ended."""
+        when: list[Condition] = [Present("open"), Absent("end_reason")]
+        if reason in {EndReason.IDLE, EndReason.SURPLUS}:
+            when += [Absent("claim"), OneOf("phase", [Phase.IDLE, Phase.WORKING])]
+        changed = {"end_reason": reason.value, "end_why": why, "end_at": now, "phase": Phase.ENDING.value}
+        return self._cluster(cluster_id, changed, when)
+
+    # claims
+
+    def claim(self, cluster_id: str, job: JobRow, now: float, heard_after: float | None) -> JobRow | None:
+        """Give the cluster to the job: it is of a pool and free, nobody ends it, and its agent has been heard of after
+        that time (None: whether it has does not count). Only one of all who try gets it, and no idle end beside it."""
+        free: list[Condition] = [
+            Equals("phase", Phase.IDLE),
+            Absent("claim"),
+            Absent("end_reason"),
+            NoneOf("state", _STATES_ENDED),
+        ]
+        if heard_after is not None:
+            free.append(Above("heartbeat_at", heard_after))
+        taken = Change(
+            key=cluster_key(cluster_id),
+            set={"claim": job.id, "claimed_at": now, "phase": Phase.CLAIMED.value},
+            remove=["idle_since"],
+            when=free,
+        )
+        given = Change(
+            key=job.key,
+            set={
+                "state": JobState.CLAIMED.value,
+                "cluster_id": cluster_id,
+                "claimed_at": now,
+                "attempt": job.attempt + 1,
+                "waited_s": job.waited_s + max(0.0, now - job.queued_at),
+            },
+            remove=["queue", "rank", "step_id"],
+            when=[Equals("state", JobState.QUEUED), Equals("attempt", job.attempt)],
+        )
+        return self.job(job.id) if self._table.change_all([taken, given]) else None
+
+    def release(self, cluster_id: str, job_id: str, now: float) -> ClusterRow | None:
+        """The job is through with it. None: it is not that job's any more."""
+        row = self._table.change(
+            Change(key=cluster_key(cluster_id), remove=["claim", "claimed_at"], when=[Equals("claim", job_id)])
+        )
+        if row is None:
+            return None
+        free = {"phase": Phase.IDLE.value, "idle_since": now}
+        return self._cluster(cluster_id, free, [Equals("phase", Phase.CLAIMED)]) or ClusterRow.of(row)
+
+    # jobs
+
+    def submit(self, job: JobRow) -> bool:
+        """False: it was there."""
+        return self._table.change(Change(key=job.key, set=job.attributes, when=[Absent("state")])) is not None
+
+    def step_added(self, job: JobRow, step_id: str) -> JobRow | None:
+        when: list[Condition] = [OneOf("state", [JobState.CLAIMED, JobState.RUNNING]), Equals("attempt", job.attempt)]
+        return self._job(job.id, {"state": JobState.RUNNING.value, "step_id": step_id}, when)
+
+    def step_began(self, job: JobRow, at: float) -> JobRow | None:
+        when: list[Condition] = [NoneOf("state", _JOBS_ENDED), Equals("attempt", job.attempt), Absent("started_at")]
+        return self._job(job.id, {"started_at": at}, when)
+
+    def finish(self, job: JobRow, state: JobState, why: Sequence[str], now: float) -> JobRow | None:
+        """The job's end, of the attempt that `job` is in. None: it has ended before, or is in another attempt."""
+        when: list[Condition] = [NoneOf("state", _JOBS_ENDED), Equals("attempt", job.attempt)]
+        changed = {"state": state.value, "why": list(why), "ended_at": now}
+        return self._job(job.id, changed, when, remove=["open", "queue", "rank"])
+
+    def requeue(self, job: JobRow, why: str, now: float) -> JobRow | None:
+        """Back into the queue, in the place that its age and priority give it. None: it is not where it was."""
+        changed = {
+            "state": JobState.QUEUED.value,
+            "queue": job.cluster_profile,
+            "rank": rank(job.priority, job.created_at, job.id),
+            "queued_at": now,
+            "why": [*job.why, why],
+        }
+        when: list[Condition] = [OneOf("state", [JobState.CLAIMED, JobState.RUNNING]), Equals("attempt", job.attempt)]
+        return self._job(job.id, changed, when, remove=["cluster_id", "claimed_at", "step_id"])
+
+    # how
+
+    def _get(self, kind: type[R], key: str) -> R | None:
+        item = self._table.get(key)
+        return None if item is None else kind.of(item)
+
+    def _cluster(
+        self, cluster_id: str, changed: Mapping[str, Any], when: Sequence[Condition], remove: Sequence[str] = ()
+    ) -> ClusterRow | None:
+        row = self._table.change(Change(key=cluster_key(cluster_id), set=changed, when=when, remove=remove))
+        return None if row is None else ClusterRow.of(row)
+
+    def _launch(
+        self, launch_id: str, changed: Mapping[str, Any], when: Sequence[Condition], remove: Sequence[str] = ()
+    ) -> LaunchRow | None:
+        row = self._table.change(Change(key=launch_key(launch_id), set=changed, when=when, remove=remove))
+        return None if row is None else LaunchRow.of(row)
+
+    def _job(
+        self, job_id: str, changed: Mapping[str, Any], when: Sequence[Condition], remove: Sequence[str] = ()
+    ) -> JobRow | None:
+        row = self._table.change(Change(key=job_key(job_id), set=changed, when=when, remove=remove))
+        return None if row is None else JobRow.of(row)
+
+
+def stamp(state: State, at: float) -> float:
+    """The time by which states are put in order: EMR's events have whole seconds, and several come in one."""
+    return at + _LAST_FIRST.index(state) / 1000
+
+
+def _known(cluster: ClusterRow) -> Change:
+    first = {**cluster.attributes, "open": CLUSTER}
+    return Change(key=cluster.key, default=first, when=[NoneOf("phase", [Phase.ENDED])])
+
+
+def _freed(launch: LaunchRow) -> Change:
+    assert launch.slot is not None, "the caller has looked"
+    key = slot_key(launch.profile, launch.slot)
+    return Change(key=key, delete=True, when=[Equals("launch_id", launch.id)])
