@@ -128,6 +128,16 @@ class EndAsked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GoOn:
+    """What could not be done at once, for want of our share of a quota: `{"go_on": {"what": ..., "id": ...}}`."""
+
+    what: str
+    """`launch`, `end` or `run`."""
+    id: str
+    """Of the launch, the cluster or the job."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ignored:
     """A message that is well-formed and none of our business, such as an execution that has succeeded."""
 
@@ -156,6 +166,7 @@ Event = (
     | JobSubmitted
     | JobCancelled
     | EndAsked
+    | GoOn
     | Ignored
     | Malformed
 )

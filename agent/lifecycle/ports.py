@@ -85,6 +85,11 @@ class Deadlines(Protocol):
     def drop(self, cluster_id: str) -> None: ...
 
 
+class Later(Protocol):
+    def again(self, what: str, id: str) -> None:
+        """Let a GoOn come to the queue in a while. One that cannot be sent is counted: the sweep goes on too."""
+
+
 class Teller(Protocol):
     """Tells people. Never raises."""
 
