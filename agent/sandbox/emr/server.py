@@ -31,6 +31,7 @@ from agent.sandbox.events.road import RoadFaults
 from agent.sandbox.market.front import MarketFront
 from agent.sandbox.market.prices import SpotMarket
 from agent.sandbox.nodes import NodeHost
+from agent.sandbox.serial import Serial
 from agent.sandbox.sns.front import SnsFront
 from agent.sandbox.sns.topics import publish
 
@@ -72,6 +73,7 @@ class SandboxServer:
         alarm_speed: float = 1.0,
         sns_trust: Path | None = None,
         event_faults: RoadFaults = RoadFaults(),  # noqa: B008 - frozen
+        serial_dynamodb: bool = True,
     ) -> None:
         """`host` makes the instances real (None: they only take time). `tick_s=None`: no clock thread, the owner
         calls `tick`, which is how a test steps the time. `folder` gets `steps/<step id>/{stdout,stderr}`;
@@ -80,6 +82,7 @@ class SandboxServer:
         either. `alarm_speed` makes the periods of its alarms that many times shorter. `sns_trust` is a PEM file of
         the authorities by which SNS trusts HTTPS endpoints (None: the usual ones). `event_faults`: what befalls
         the events that AWS's services publish on the way to EventBridge (the default: nothing).
+        `serial_dynamodb=False` leaves moto's DynamoDB as it is, whose conditional writes two writers can both win.
         """
         self.region = region
         self.delays = delays
@@ -89,9 +92,12 @@ class SandboxServer:
         self.folder = folder or Path(self._temporary.name if self._temporary else "")
         self._processes = StepProcesses(self.folder / "steps", os.environ if step_env is None else step_env, step_cwd)
         self.api = EmrApi(self.emr, clock, quotas, lambda step: str(self.step_folder(step)), page_size, on_call)
-        self.bus = Bus(region, ACCOUNT, clock, event_faults)
+        locks = {service: threading.RLock() for service in ("dynamodb", "events", "scheduler")}
+        self.bus = Bus(region, ACCOUNT, clock, event_faults, locks["events"])
         self._clockwork = Clockwork(self.emr, self.nodes, self._processes, clock, self.bus.publish)
-        moto = DomainDispatcherApplication(create_backend_app)
+        if not serial_dynamodb:
+            del locks["dynamodb"]
+        moto = Serial(DomainDispatcherApplication(create_backend_app), locks)
         self.sns = SnsFront(ACCOUNT, clock, lambda: self.endpoint, moto, sns_trust)
         self.cloudwatch = CloudWatchFront(
             region, ACCOUNT, clock, publish, self.sns, speed=alarm_speed, quotas=CLOUDWATCH_QUOTAS if quotas else {}
