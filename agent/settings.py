@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import difflib
 import tomllib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any
 
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from agent.domain.requests import is_of_request
 from agent.settings_actions import ActionsSettings
 from agent.settings_alarms import AlarmsSettings
 from agent.settings_base import Count, Model, Seconds, WebUrl
 from agent.settings_costs import CostsSettings
+from agent.settings_faults import SettingsError as SettingsError
+from agent.settings_faults import SettingsFault as SettingsFault
+from agent.settings_faults import faults_of
 from agent.settings_fleet import FleetSettings, PriceSettings
 from agent.settings_guards import GuardSettings
 from agent.settings_lifecycle import LifecycleSettings
@@ -178,25 +179,6 @@ class Settings(Model):
         return self.prices.watch or self.fleet.max_usd_per_hour is not None
 
 
-@dataclass(frozen=True, slots=True)
-class SettingsFault:
-    path: str
-    """Dotted path, list items by number: `policy.rules.0.bound`."""
-    text: str
-
-    def __str__(self) -> str:
-        return f"{self.path}: {self.text}" if self.path else self.text
-
-
-class SettingsError(Exception):
-    """The file cannot be used. `faults` holds every fault found, in the file's order."""
-
-    def __init__(self, source: str, faults: tuple[SettingsFault, ...]) -> None:
-        super().__init__(f"{source}: {len(faults)} fault{'s' if len(faults) != 1 else ''}")
-        self.source = source
-        self.faults = faults
-
-
 def load(path: Path) -> Settings:
     """The settings in the file. Raises SettingsError, also when the file cannot be read or is not TOML."""
     return of_table(table_in(path), source=str(path))
@@ -229,50 +211,4 @@ def of_table(table: Mapping[str, Any], source: str = "settings") -> Settings:
     try:
         return Settings.model_validate(table)
     except ValidationError as error:
-        raise SettingsError(source, tuple(_faults(error))) from error
-
-
-def _faults(error: ValidationError) -> Iterator[SettingsFault]:
-    for found in error.errors():
-        where = ".".join(str(part) for part in found["loc"])
-        yield SettingsFault(where, _text(found, [str(part) for part in found["loc"]]))
-
-
-def _text(found: Mapping[str, Any], loc: list[str]) -> str:
-    match found["type"]:
-        case "extra_forbidden":
-            near = difflib.get_close_matches(loc[-1], _names_at(loc[:-1]), n=1, cutoff=0.5)
-            return "is no setting" + (f"; did you mean {near[0]!r}?" if near else "")
-        case "missing":
-            field = _fields_at(loc[:-1]).get(loc[-1])
-            return "is required" + (f": {field.description}" if field is not None and field.description else "")
-        case "value_error":
-            return str(found["ctx"]["error"])
-        case "enum":
-            given = found["input"]
-            allowed = [part.strip(" '") for part in str(found["ctx"]["expected"]).replace(" or ", ",").split(",")]
-            near = difflib.get_close_matches(str(given), allowed, n=1, cutoff=0.4)
-            return f"{given!r} is not one of {', '.join(allowed)}" + (f"; did you mean {near[0]!r}?" if near else "")
-        case _:
-            return f"{found['msg']} (given: {found['input']!r})"
-
-
-def _fields_at(path: list[str]) -> Mapping[str, Any]:
-    """The fields of the model that a dotted path leads to; empty when it leads to none."""
-    model: Any = Settings
-    for part in path:
-        if part.isdigit():
-            continue
-        field = model.model_fields.get(part)
-        if field is None:
-            return {}
-        candidates = [field.annotation, *get_args(field.annotation)]
-        models = [c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)]
-        if not models:
-            return {}
-        model = models[0]
-    return dict(model.model_fields)
-
-
-def _names_at(path: list[str]) -> list[str]:
-    return list(_fields_at(path))
+        raise SettingsError(source, tuple(faults_of(error, Settings))) from error
