@@ -28,6 +28,7 @@ from agent.sandbox.emr.throttle import QUOTAS, Quota
 from agent.sandbox.emr.timed_nodes import TimedNodes
 from agent.sandbox.events.bus import Bus
 from agent.sandbox.events.road import RoadFaults
+from agent.sandbox.events.scheduler import Scheduler
 from agent.sandbox.market.front import MarketFront
 from agent.sandbox.market.prices import SpotMarket
 from agent.sandbox.nodes import NodeHost
@@ -98,7 +99,8 @@ class SandboxServer:
         if not serial_dynamodb:
             del locks["dynamodb"]
         moto = Serial(DomainDispatcherApplication(create_backend_app), locks)
-        self.sns = SnsFront(ACCOUNT, clock, lambda: self.endpoint, moto, sns_trust)
+        self.scheduler = Scheduler(region, ACCOUNT, clock, moto, locks["scheduler"])
+        self.sns = SnsFront(ACCOUNT, clock, lambda: self.endpoint, self.scheduler, sns_trust)
         self.cloudwatch = CloudWatchFront(
             region, ACCOUNT, clock, publish, self.sns, speed=alarm_speed, quotas=CLOUDWATCH_QUOTAS if quotas else {}
         )
@@ -140,9 +142,10 @@ class SandboxServer:
             self._temporary.cleanup()
 
     def tick(self) -> None:
-        """Let EMR, its events and the alarms catch up with the clock. Only without a clock thread."""
+        """Let EMR, its events, the schedules and the alarms catch up with the clock. Only without a clock thread."""
         self._clockwork.tick()
         self.bus.tick()
+        self.scheduler.tick()
         self.cloudwatch.tick()
 
     def step_folder(self, step_id: str) -> Path:
