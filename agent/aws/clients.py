@@ -13,7 +13,7 @@ from botocore.loaders import Loader
 from agent.aws.errors import DENIED
 from agent.settings import AwsSettings
 
-SERVICES = ("emr", "cloudwatch", "sns", "sqs", "sts", "ec2", "pricing")
+SERVICES = ("emr", "cloudwatch", "sns", "sqs", "sts", "ec2", "pricing", "dynamodb")
 """Those that the node calls."""
 LONGEST_WAIT_S = 20.0
 """So long SQS may wait for a message before it answers (ReceiveMessage, WaitTimeSeconds)."""
@@ -97,6 +97,10 @@ class Clients:
         return self._client("cloudwatch")
 
     @property
+    def dynamodb(self) -> Any:
+        return self._client("dynamodb")
+
+    @property
     def ec2(self) -> Any:
         return self._client("ec2")
 
@@ -104,6 +108,11 @@ class Clients:
     def pricing(self) -> Any:
         """The Price List API, in a Region that has it: it tells of every Region of the partition."""
         return self._client("pricing", region=price_list_region(self.region or ""))
+
+    @property
+    def scheduler(self) -> Any:
+        """EventBridge Scheduler. Only the function calls it: a bundle for nodes has no model of it."""
+        return self._client("scheduler")
 
     @property
     def sns(self) -> Any:
@@ -117,6 +126,11 @@ class Clients:
     @property
     def s3(self) -> Any:
         return self._client("s3")
+
+    @property
+    def stepfunctions(self) -> Any:
+        """Only for the function, as `scheduler`."""
+        return self._client("stepfunctions")
 
     @property
     def sts(self) -> Any:

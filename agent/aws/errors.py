@@ -30,6 +30,7 @@ THROTTLED = frozenset(
         "TooManyRequestsException",
         "LimitExceeded",
         "LimitExceededException",
+        "ProvisionedThroughputExceededException",
         "SlowDown",
     }
 )
@@ -46,6 +47,16 @@ SERVICE_FAILED = frozenset(
         "ServiceUnavailableException",
     }
 )
+
+CONFLICTED = frozenset({"TransactionConflictException", "TransactionInProgressException"})
+"""DynamoDB: another transaction is at the row, or an earlier try of this one is not through yet."""
+
+CONDITION_FAILED = "ConditionalCheckFailedException"
+"""DynamoDB's answer, and no fault: a condition of the request does not hold."""
+
+CANCELED = "TransactionCanceledException"
+PASSING_REASONS = frozenset({"TransactionConflict", "ProvisionedThroughputExceeded", "ThrottlingError"})
+"""Those reasons for which DynamoDB cancels a transaction that pass by themselves (TransactWriteItems, errors)."""
 
 EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"})
 """Credentials that botocore is about to refresh: asking again helps."""
@@ -103,6 +114,29 @@ def status(error: ClientError) -> int:
     return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
 
 
+def cancellation_reasons(error: BotoCoreError | ClientError) -> frozenset[str]:
+    """Why DynamoDB has cancelled a transaction, such as `ConditionalCheckFailed`; empty for every other error."""
+    if not isinstance(error, ClientError) or code(error) != CANCELED:
+        return frozenset()
+    told = error.response.get("CancellationReasons", ())
+    return frozenset(str(one["Code"]) for one in told if one.get("Code") not in {None, "None"})
+
+
+def is_condition_failed(error: BotoCoreError | ClientError) -> bool:
+    """Whether DynamoDB did nothing because a condition does not hold."""
+    if isinstance(error, ClientError) and code(error) == CONDITION_FAILED:
+        return True
+    return "ConditionalCheckFailed" in cancellation_reasons(error)
+
+
+def is_conflict(error: BotoCoreError | ClientError) -> bool:
+    """Whether DynamoDB did nothing because somebody else was at the same row: asking again soon helps."""
+    if isinstance(error, ClientError) and code(error) in CONFLICTED:
+        return True
+    reasons = cancellation_reasons(error)
+    return "TransactionConflict" in reasons and reasons <= PASSING_REASONS
+
+
 def fault(error: BotoCoreError | ClientError, doing: str) -> Fault:
     """The fault that this error is. The caller raises it `from` the error; `doing` names the operation. A denied
     call says which statement of the policy is missing."""
@@ -110,7 +144,9 @@ def fault(error: BotoCoreError | ClientError, doing: str) -> Fault:
     if isinstance(error, ClientError):
         if code(error) in DENIED:
             return PermanentFault(f"{text} ({advice(error.operation_name, text)})")
-        transient = code(error) in THROTTLED | SERVICE_FAILED | EXPIRED or status(error) >= 500
+        reasons = cancellation_reasons(error)
+        passing = bool(reasons) and reasons <= PASSING_REASONS
+        transient = passing or code(error) in THROTTLED | SERVICE_FAILED | EXPIRED | CONFLICTED or status(error) >= 500
         return TransientFault(text) if transient else PermanentFault(text)
     if isinstance(error, NO_CREDENTIALS):
         text += " (they come from AWS_PROFILE, from `aws configure`, or on a node from its instance profile)"
@@ -131,7 +167,7 @@ def is_refused(error: BotoCoreError | ClientError) -> bool:
     """Whether the service looked at the request of somebody whom it let in, and did not take it for what it asks."""
     if not isinstance(error, ClientError) or not 400 <= status(error) < 500:
         return False
-    return code(error) not in DENIED | THROTTLED | EXPIRED | SERVICE_FAILED | UNAUTHENTICATED
+    return code(error) not in DENIED | THROTTLED | EXPIRED | SERVICE_FAILED | CONFLICTED | UNAUTHENTICATED
 
 
 def refuses_datum(error: BotoCoreError | ClientError) -> bool:
@@ -147,6 +183,6 @@ def reason(error: BotoCoreError | ClientError) -> str:
         return "refused" if isinstance(error, ParamValidationError) else "unreachable"
     if code(error) in THROTTLED:
         return "throttled"
-    if code(error) in SERVICE_FAILED or status(error) >= 500:
+    if code(error) in SERVICE_FAILED | CONFLICTED or status(error) >= 500:
         return "unavailable"
     return "denied" if code(error) in DENIED | EXPIRED else "refused"
