@@ -17,8 +17,9 @@ from agent.aws.rights import BY_OPERATOR, FREE, IMPLIED, LEVELS, RIGHTS, TAG, ad
 from agent.domain.rights import Capability
 
 ROOT = Path(__file__).parent.parent.parent
-ELSEWHERE = {"release", "sandbox", "simulate", "wire"}
-"""Packages that do not run on a node (what they call takes the rights of whoever publishes) or do no I/O."""
+ELSEWHERE = {"lifecycle", "release", "sandbox", "simulate", "wire"}
+"""Packages that do not run on a node (what they call takes the rights of whoever publishes, or of the function's role)
+or do no I/O."""
 ONLY_READ = ("TidemarkObservePrices", "TidemarkObserveStreams", "TidemarkObserveAlarms")
 """Statements on every resource: what they give cannot be limited to one, and changes nothing."""
 BY_SERVICES = {"sqs:SendMessage"}
