@@ -90,6 +90,7 @@ def test_everything_that_a_launch_needs_is_there_and_adds_up(bucket: Bucket) -> 
         "iam-policy.json",
         "share/config.example.toml",
         "cloudformation/tidemark.yaml",
+        "cloudformation/lifecycle.yaml",
     }
     wanted |= {path.name for path in bucket.dist.iterdir()}
     wanted |= {f"terraform/{path.name}" for path in (CHECKOUT / "bootstrap" / "terraform").glob("*.tf")}
