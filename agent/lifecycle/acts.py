@@ -17,6 +17,8 @@ class Note:
     at: float
     code: str | None = None
     subnet: str | None = None
+    ready_at: float | None = None
+    """Since when it has been ready, where EMR told: of an end that is heard of before the beginning."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +27,27 @@ class NoteStep:
 
     cluster_id: str
     step_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoteOwner:
+    """Write down that the owner has ended: what it has asked for may be heard of later."""
+
+    owner: str
+    reason: EndReason
+    at: float
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remark:
+    """Count it, and log it: something that people should know of, and that nothing is done about."""
+
+    what: str
+    """A constant word."""
+    of: str
+    """The id of the cluster, launch or job."""
+    why: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,6 +197,8 @@ class StillRuns:
 Act = (
     Note
     | NoteStep
+    | NoteOwner
+    | Remark
     | Adopt
     | End
     | Ask

@@ -17,6 +17,8 @@ class OwnerEnded:
     owner: str
     reason: EndReason
     """OWNER_DONE, OWNER_FAILED or OWNER_GONE."""
+    at: float
+    """What was asked for it later is of its next life; 0: not told, by now."""
     why: str = ""
 
 

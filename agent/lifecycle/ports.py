@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from agent.lifecycle.rows import ClusterRow, JobRow
@@ -27,6 +28,9 @@ class Described:
     """Running ones; None: not asked."""
     cores: int | None = None
     """The same of core nodes; None also where the cluster has no core fleet."""
+    ready_at: float | None = None
+    """Since when it has been ready (ReadyDateTime of its timeline); None: it has never been."""
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -51,6 +51,10 @@ def profile_key(name: str) -> str:
     return f"PROFILE#{name}"
 
 
+def owner_key(name: str) -> str:
+    return f"OWNER#{name}"
+
+
 def job_profile_key(name: str) -> str:
     return f"JOBPROFILE#{name}"
 
@@ -255,6 +259,16 @@ class JobRow(Row):
 def rank(priority: int, created_at: float, job_id: str) -> str:
     """The more urgent first, then the earlier."""
     return f"{999 - priority:03d}#{created_at:017.3f}#{job_id}"
+
+
+class OwnerRow(Row):
+    """An owner that has ended. What was asked for it before is not wanted any more, also what is heard of later."""
+
+    ended_at: float
+    reason: EndReason
+    why: str = ""
+    expires_at: float
+    """For DynamoDB's time to live: no message of before is under way any longer."""
 
 
 class SlotRow(Row):

@@ -16,12 +16,14 @@ from agent.lifecycle.rows import (
     JobProfile,
     JobRow,
     LaunchRow,
+    OwnerRow,
     Row,
     SlotRow,
     cluster_key,
     job_key,
     job_profile_key,
     launch_key,
+    owner_key,
     profile_key,
     rank,
     slot_key,
@@ -32,6 +34,9 @@ from agent.lifecycle.words import ENDED, JOB_ENDED, READY, EndReason, JobState, 
 CLUSTER, LAUNCH, JOB = "CLUSTER", "LAUNCH", "JOB"
 CLAIM_LEASE_S = 180.0
 """Whoever claims a launch has either asked EMR or died after so long: longer than the function may run."""
+
+OWNER_KEPT_S = 15 * 86400.0
+"""A message waits in a queue for 14 days at most (SQS, MessageRetentionPeriod)."""
 
 R = TypeVar("R", bound=Row)
 _STATES_ENDED = sorted(ENDED)
@@ -88,6 +93,19 @@ class Store:
         found = {i["key"]: i for index in (Index.OWNER, Index.ALIAS) for i in self._table.rows(index, name)}
         clusters = tuple(ClusterRow.of(item) for key, item in found.items() if key.startswith("CLUSTER#"))
         return clusters, tuple(LaunchRow.of(item) for key, item in found.items() if key.startswith("LAUNCH#"))
+
+    def jobs_of(self, owner: str) -> tuple[JobRow, ...]:
+        found = self._table.rows(Index.OWNER, owner)
+        return tuple(JobRow.of(item) for item in found if item["key"].startswith("JOB#"))
+
+    def owner(self, name: str) -> OwnerRow | None:
+        """How it ended last. None: nothing is known of an end."""
+        return self._get(OwnerRow, owner_key(name))
+
+    def owner_ended(self, name: str, reason: EndReason, at: float, why: str, now: float) -> bool:
+        """Remember that it has ended. False: a later end is known."""
+        known = {"ended_at": at, "reason": reason.value, "why": why, "expires_at": now + OWNER_KEPT_S}
+        return self._table.change(Change(key=owner_key(name), set=known, when=[Below("ended_at", at)])) is not None
 
     # profiles
 
@@ -284,13 +302,13 @@ class Store:
 
     def release(self, cluster_id: str, job_id: str, now: float) -> ClusterRow | None:
         """The job is through with it. None: it is not that job's any more."""
-        row = self._table.change(
-            Change(key=cluster_key(cluster_id), remove=["claim", "claimed_at"], when=[Equals("claim", job_id)])
-        )
-        if row is None:
-            return None
         free = {"phase": Phase.IDLE.value, "idle_since": now}
-        return self._cluster(cluster_id, free, [Equals("phase", Phase.CLAIMED)]) or ClusterRow.of(row)
+        claim = ["claim", "claimed_at"]
+        mine: list[Condition] = [Equals("claim", job_id)]
+        # in one change: who died between two would leave a cluster that is neither free nor anybody's
+        return self._cluster(cluster_id, free, [*mine, Equals("phase", Phase.CLAIMED)], remove=claim) or self._cluster(
+            cluster_id, {}, mine, remove=claim
+        )
 
     # jobs
 
@@ -307,10 +325,16 @@ class Store:
         return self._job(job.id, {"started_at": at}, when)
 
     def finish(self, job: JobRow, state: JobState, why: Sequence[str], now: float) -> JobRow | None:
-        """The job's end, of the attempt that `job` is in. None: it has ended before, or is in another attempt."""
+        """The job's end, of the attempt that `job` is in. None: it has ended before, or is in another attempt. One that
+        an execution waits for stays open until that has been told."""
         when: list[Condition] = [NoneOf("state", _JOBS_ENDED), Equals("attempt", job.attempt)]
         changed = {"state": state.value, "why": list(why), "ended_at": now}
-        return self._job(job.id, changed, when, remove=["open", "queue", "rank"])
+        closed = [] if job.task_token else ["open"]
+        return self._job(job.id, changed, when, remove=["queue", "rank", *closed])
+
+    def told(self, job_id: str) -> JobRow | None:
+        """The execution that waited has been told of the end."""
+        return self._job(job_id, {}, [OneOf("state", _JOBS_ENDED)], remove=["open", "task_token"])
 
     def requeue(self, job: JobRow, why: str, now: float) -> JobRow | None:
         """Back into the queue, in the place that its age and priority give it. None: it is not where it was."""
