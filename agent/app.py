@@ -307,6 +307,7 @@ class App:
             prices=self._prices.latest,
             shuffle=lambda: {} if self._sensed is None else self._sensed.snapshot.shuffle,
             remaining=lambda: None if self._sensed is None else self._sensed.snapshot.remaining,
+            hdfs=lambda: None if self._sensed is None else self._sensed.snapshot.hdfs,
             pause=PauseFile(settings.policy.pause_path, self._clock),
             requests=self._road_in.inbox,
             missing=self._capabilities.missing,

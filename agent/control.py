@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from agent.domain.decisions import Because, Decision, Hold, Outcome, Resize, Result, Terminate, differ
 from agent.domain.fleets import Cluster, Fleet
 from agent.domain.observation import Evidence, History, Interruption, Observation, Pause
+from agent.domain.orders import Orders
 from agent.domain.ports import (
     NO_REQUESTS,
     ClusterActuator,
@@ -25,7 +26,7 @@ from agent.domain.ports import (
     TurnJournal,
 )
 from agent.domain.prices import UnitPrices
-from agent.domain.readings import ClusterReading
+from agent.domain.readings import ClusterReading, HdfsReading
 from agent.domain.requests import Request
 from agent.domain.rights import MissingRight
 from agent.domain.signals import Signal
@@ -33,7 +34,7 @@ from agent.domain.stages import RemainingWork
 from agent.domain.turns import Started, Turn
 from agent.policy import busy, reasons, requested, settling
 from agent.policy.advice import advice
-from agent.policy.arbiter import ends_by_deadline
+from agent.policy.arbiter import ends_at_once
 from agent.policy.consider import Considered, consider
 from agent.policy.guards import Guard
 from agent.policy.history import forget_changed, record
@@ -71,6 +72,10 @@ class Outside:
     """The pause that was asked for. Never raises."""
     interruption: Callable[[], Interruption | None] = lambda: None
     """EC2's last word on the node that the agent is on. Never raises."""
+    orders: Callable[[], Orders | None] = lambda: None
+    """What the lifecycle's table wants, as last heard; None where there is no table. Never raises."""
+    hdfs: Callable[[], HdfsReading | None] = lambda: None
+    """The NameNode's answer, as of the last look."""
     requests: RequestDesk = NO_REQUESTS
     ending: Callable[[], None] = lambda: None
     """Clear up: the cluster is ending, by our word or another's. Told every turn from then on. Never raises a Fault."""
@@ -189,6 +194,8 @@ class Controller:
             interruption=self._outside.interruption(),
             remaining=self._outside.remaining(),
             requests=self._requests,
+            orders=self._outside.orders(),
+            hdfs=self._outside.hdfs(),
         )
 
     def _probe(self, at: float, *, freshly: bool = False) -> tuple[Evidence, ...]:
@@ -218,7 +225,7 @@ class Controller:
             return second, "not what was decided before everything was read afresh"
         reading = second.observation.reading
         takes = not (isinstance(second.decision, Resize) and second.decision.scales_out)
-        if takes and not ends_by_deadline(second.decision) and (reading is None or reading.at < at):
+        if takes and not ends_at_once(second.decision) and (reading is None or reading.at < at):
             return second, "the cluster manager could not be asked just before acting"
         return second, None
 
@@ -279,6 +286,7 @@ def _same_kind(one: Decision, other: Decision) -> bool:
 
 
 def _started(at: float, settings: Settings) -> Started:
-    tables = settings.model_dump(mode="json", include={"policy", "fleet", "idle"})
+    judged = {"policy": True, "fleet": True, "idle": True, "lifecycle": {"heartbeat_lost_s", "lost_core_s"}}
+    tables = settings.model_dump(mode="json", include=judged)
     text = json.dumps(tables, sort_keys=True)
     return Started(at=at, settings=tables, settings_hash=hashlib.sha256(text.encode()).hexdigest())

@@ -19,8 +19,9 @@ from pydantic import TypeAdapter, ValidationError
 from agent.domain.decisions import Decision, GroupTarget, Hold, Outcome, Reason, Resize, Result, Terminate
 from agent.domain.fleets import Cluster, Fleet
 from agent.domain.observation import Evidence, History, Interruption, Observation, Pause
+from agent.domain.orders import Orders
 from agent.domain.prices import UnitPrices
-from agent.domain.readings import ClusterNode, ClusterReading
+from agent.domain.readings import ClusterNode, ClusterReading, HdfsReading
 from agent.domain.requests import Answer, Request
 from agent.domain.rights import MissingRight
 from agent.domain.signals import Signal, Statistic
@@ -43,6 +44,8 @@ _PAUSE = TypeAdapter(Pause | None)
 _INTERRUPTION = TypeAdapter(Interruption | None)
 _MISSING = TypeAdapter(tuple[MissingRight, ...])
 _REQUESTS = TypeAdapter(tuple[Request, ...])
+_ORDERS = TypeAdapter(Orders | None)
+_HDFS = TypeAdapter(HdfsReading | None)
 _ANSWERS = TypeAdapter(tuple[Answer, ...])
 _STARTED = TypeAdapter(Started)
 
@@ -157,6 +160,8 @@ def observation_to_json(seen: Observation) -> dict[str, Any]:
         "interruption": _INTERRUPTION.dump_python(seen.interruption, mode="json"),
         "remaining": _REMAINING.dump_python(seen.remaining, mode="json"),
         "requests": _REQUESTS.dump_python(seen.requests, mode="json"),
+        "orders": _ORDERS.dump_python(seen.orders, mode="json"),
+        "hdfs": _HDFS.dump_python(seen.hdfs, mode="json"),
     }
 
 
@@ -177,6 +182,8 @@ def observation_from_json(found: Mapping[str, Any]) -> Observation:
         interruption=_INTERRUPTION.validate_python(found.get("interruption")),
         remaining=_REMAINING.validate_python(found.get("remaining")),
         requests=_REQUESTS.validate_python(found.get("requests", ())),
+        orders=_ORDERS.validate_python(found.get("orders")),
+        hdfs=_HDFS.validate_python(found.get("hdfs")),
     )
 
 

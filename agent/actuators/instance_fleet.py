@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agent.aws.emr_calls import (
@@ -47,11 +47,12 @@ class InstanceFleets:
         One ListInstanceFleets, and one ListInstances unless the fleet is empty. Raises Fault; on a cluster of
         instance groups that is the PermanentFault of EMR's InvalidRequestException.
         """
-        described = self._describe()
+        listed = self._list()
+        described, has_core = _task_fleet(listed), any(fleet["InstanceFleetType"] == "CORE" for fleet in listed)
         if described is None:
-            return self._fleet(None, ())
+            return self._fleet(None, (), has_core=has_core)
         empty = _target(described) == 0 and _provisioned(described) == 0
-        return self._fleet(described, () if empty else self._nodes(described))
+        return self._fleet(described, () if empty else self._nodes(described), has_core=has_core)
 
     def resize(self, fleet: Fleet, decision: Resize) -> Result:
         """Send the decided target. The fleet is read again right before, and nothing is sent when it is no longer
@@ -131,12 +132,11 @@ class InstanceFleets:
 
     def _describe(self) -> Mapping[str, Any] | None:
         """The cluster's one task fleet, in EMR's words; None when it has none."""
-        found = [
-            fleet
-            for fleet in pages(self._client, "list_instance_fleets", "InstanceFleets", ClusterId=self._cluster_id)
-            if fleet["InstanceFleetType"] == "TASK" and fleet["Status"]["State"] not in GONE
-        ]
-        return found[0] if found else None
+        return _task_fleet(self._list())
+
+    def _list(self) -> Sequence[Mapping[str, Any]]:
+        """All of the cluster's fleets, in EMR's words."""
+        return list(pages(self._client, "list_instance_fleets", "InstanceFleets", ClusterId=self._cluster_id))
 
     def _nodes(self, fleet: Mapping[str, Any]) -> tuple[FleetNode, ...]:
         weights = _weights(fleet)
@@ -150,7 +150,7 @@ class InstanceFleets:
         )
         return tuple(node(instance, weights.get(instance["InstanceType"], 1)) for instance in instances)
 
-    def _fleet(self, described: Mapping[str, Any] | None, nodes: tuple[FleetNode, ...]) -> Fleet:
+    def _fleet(self, described: Mapping[str, Any] | None, nodes: tuple[FleetNode, ...], *, has_core: bool) -> Fleet:
         it = described or {}
         return Fleet(
             at=self._clock(),
@@ -163,6 +163,7 @@ class InstanceFleets:
             provisioned_spot=it.get("ProvisionedSpotCapacity", 0),
             largest_unit=max(self._offered(it).values(), default=1),
             nodes=nodes,
+            has_core=has_core,
         )
 
     def _offered(self, described: Mapping[str, Any]) -> Mapping[str, int]:
@@ -181,6 +182,11 @@ def node(instance: Mapping[str, Any], units: int) -> FleetNode:
         on_demand=None if "Market" not in instance else instance["Market"] == "ON_DEMAND",
         running=instance["Status"]["State"] == "RUNNING",
     )
+
+
+def _task_fleet(listed: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    found = (one for one in listed if one["InstanceFleetType"] == "TASK" and one["Status"]["State"] not in GONE)
+    return next(found, None)
 
 
 def _weights(fleet: Mapping[str, Any]) -> Mapping[str, int]:

@@ -51,9 +51,10 @@ class InstanceGroups:
 
         One ListInstanceGroups, and one ListInstances for each group that is not empty. Raises Fault.
         """
-        groups = self._describe()
+        listed = self._list()
+        groups = self._ours(listed)
         nodes = tuple(found for group in groups if not _empty(group) for found in self._nodes(group))
-        return self._fleet(groups, nodes)
+        return self._fleet(groups, nodes, has_core=any(group["InstanceGroupType"] == "CORE" for group in listed))
 
     def resize(self, fleet: Fleet, decision: Resize) -> Result:
         """Send the decided counts in one request, which EMR takes or refuses as a whole.
@@ -107,10 +108,15 @@ class InstanceGroups:
 
     def _describe(self) -> Sequence[Mapping[str, Any]]:
         """Our groups, in their order, in EMR's words."""
+        return self._ours(self._list())
+
+    def _list(self) -> Sequence[Mapping[str, Any]]:
+        """All of the cluster's groups."""
+        return list(pages(self._client, "list_instance_groups", "InstanceGroups", ClusterId=self._cluster_id))
+
+    def _ours(self, listed: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
         groups = [
-            group
-            for group in pages(self._client, "list_instance_groups", "InstanceGroups", ClusterId=self._cluster_id)
-            if group["InstanceGroupType"] == "TASK" and group["Status"]["State"] not in GONE
+            group for group in listed if group["InstanceGroupType"] == "TASK" and group["Status"]["State"] not in GONE
         ]
         if self._settings.groups:
             return list(_named(groups, self._settings.groups))
@@ -128,7 +134,7 @@ class InstanceGroups:
         )
         return (node({**instance, "InstanceGroupId": group["Id"]}, 1) for instance in instances)
 
-    def _fleet(self, described: Sequence[Mapping[str, Any]], nodes: tuple[FleetNode, ...]) -> Fleet:
+    def _fleet(self, described: Sequence[Mapping[str, Any]], nodes: tuple[FleetNode, ...], *, has_core: bool) -> Fleet:
         groups = tuple(_group(one) for one in described)
         on_demand, spot = (tuple(one for one in groups if one.on_demand is market) for market in (True, False))
         nothing_else = all(group.stopped for group in groups)
@@ -143,6 +149,7 @@ class InstanceGroups:
             provisioned_spot=sum(group.provisioned for group in spot),
             nodes=nodes,
             groups=groups,
+            has_core=has_core,
         )
 
 

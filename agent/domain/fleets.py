@@ -83,6 +83,8 @@ class Fleet:
     groups: tuple[TaskGroup, ...] = ()
     """The task groups that it is the sum of, in the order in which they are filled; empty for a fleet. Of a stopped
     group the sum counts what it holds, as asked for and as there, unless all are stopped."""
+    has_core: bool | None = None
+    """Whether the cluster has a core fleet or group at all, by the same list; None where nobody told."""
 
     @property
     def target(self) -> int:
@@ -127,6 +129,8 @@ class Cluster:
     termination_protected: bool
     foreign_scaler: str | None
     """Why the agent must only observe: `managed scaling policy`, `automatic scaling policy`; None when neither."""
+    terminate_at: float | None = None
+    """Its hard deadline by its own tag, Unix seconds; None without one."""
 
     @property
     def resizable(self) -> bool:

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from agent.domain.fleets import Cluster, Fleet
+from agent.domain.orders import Orders
 from agent.domain.prices import UnitPrices
-from agent.domain.readings import ClusterReading
+from agent.domain.readings import ClusterReading, HdfsReading
 from agent.domain.requests import Request
 from agent.domain.rights import MissingRight
 from agent.domain.signals import Signal
@@ -142,6 +143,10 @@ class History:
     notified_at: float | None = None
     """When it went out."""
     terminate_sent_at: float | None = None
+    core_seen: bool = False
+    """Whether a core node has ever been seen."""
+    coreless_since: float | None = None
+    """Since when both YARN and HDFS have said without a break that no core node is there."""
     requested: Requested | None = None
 
 
@@ -198,3 +203,7 @@ class Observation:
     """What Spark still has to do, whatever its age."""
     requests: tuple[Request, ...] = ()
     """What somebody outside asks for and has not been settled, expired or not."""
+    orders: Orders | None = None
+    """What the lifecycle's table wants, whatever its age; None where the agent works without one."""
+    hdfs: HdfsReading | None = None
+    """The NameNode's last answer, whatever its age."""

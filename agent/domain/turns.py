@@ -44,6 +44,7 @@ class Started:
 
     at: float
     settings: Mapping[str, Any]
-    """What the decisions depend on, as plain values: the tables `policy`, `fleet` and `idle`."""
+    """What the decisions depend on, as plain values: the tables `policy`, `fleet` and `idle`, and two times of
+    `lifecycle`."""
     settings_hash: str
     """SHA-256 of those tables, hexadecimal."""

@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from agent.domain.decisions import Decision
 from agent.domain.observation import Observation
-from agent.policy import dataproc, deadline, demand, idle, limits, requested, shortage, threshold
+from agent.policy import dataproc, deadline, demand, idle, limits, lost_core, orders, requested, shortage, threshold
 from agent.settings import Settings
 from agent.settings_policy import SHORTAGE, PolicyKind
 
@@ -33,6 +33,8 @@ POLICIES: Mapping[str, Policy] = MappingProxyType(
         "limits": limits.decide,
         "idle": idle.decide,
         "deadline": deadline.decide,
+        "orders": orders.decide,
+        "lost_core": lost_core.decide,
     }
 )
 """Those that always speak, after the one that scales, in the order in which they are asked; of equal proposals the

@@ -1,8 +1,9 @@
 """One decision of many proposals, by safety.
 
-    a deadline's end > an answer to a shortage > a scale in to the maximum > what a person asks for
-    > the greatest scale out of a rule or an alarm > a rule that counts towards one > an end for idleness
-    > a scale out to the minimum > a scale in, the gentlest > any other hold
+    an end that is ordered > a deadline's end > that of a cluster without core nodes > an answer to a shortage
+    > a scale in to the maximum > what a person asks for > the greatest scale out of a rule or an alarm
+    > a rule that counts towards one > an end for idleness > a scale out to the minimum
+    > a scale in, the gentlest > any other hold
 
 A hold of a rule that has nothing to ask for, or does not see its signal, does not keep another rule from acting:
 executors' signals vanish with the executors, just when it is time to scale in. A rule that is already breaching
@@ -21,6 +22,9 @@ from agent.domain.decisions import Decision, Hold, Reason, Resize, Terminate
 from agent.domain.requests import BY_HAND
 from agent.policy.reasons import Why, own
 from agent.settings_policy import SHORTAGE
+
+ENDS = {Why.ORDERED_END: 11, Why.DEADLINE: 10, Why.ZERO_CORE: 9}
+"""The weights of ends, but for that of an idle cluster."""
 
 
 def choose(proposals: Sequence[Decision]) -> Decision:
@@ -63,14 +67,31 @@ def alike(one: Decision, other: Decision) -> bool:
     return type(one) is type(other)
 
 
-def ends_by_deadline(decision: Decision) -> bool:
-    return isinstance(decision, Terminate) and any(reason.code == Why.DEADLINE for reason in decision.because)
+def ends_at_once(decision: Decision) -> bool:
+    """An end by a deadline or an order: somebody's will, which asks nobody whether there is work."""
+    return isinstance(decision, Terminate) and not _codes(decision).isdisjoint({Why.DEADLINE, Why.ORDERED_END})
+
+
+def ends_for_idleness(decision: Decision) -> bool:
+    """Any end but one by a deadline, an order, or the loss of all core nodes."""
+    others = {Why.DEADLINE, Why.ORDERED_END, Why.ZERO_CORE}
+    return isinstance(decision, Terminate) and _codes(decision).isdisjoint(others)
+
+
+def ends_unannounced(decision: Decision) -> bool:
+    """An end that no notice could put off: it is decided elsewhere, or nobody can use the cluster any more."""
+    return isinstance(decision, Terminate) and not _codes(decision).isdisjoint({Why.ORDERED_END, Why.ZERO_CORE})
+
+
+def _codes(decision: Decision) -> frozenset[str]:
+    return frozenset(reason.code for reason in decision.because)
 
 
 def _weight(decision: Decision) -> tuple[int, int]:
     match decision:
         case Terminate():
-            return (9 if ends_by_deadline(decision) else 3, 0)
+            codes = _codes(decision)
+            return (max((weight for code, weight in ENDS.items() if code in codes), default=3), 0)
         case Resize():
             return (_urgency(decision), decision.target)
         case Hold():

@@ -7,13 +7,15 @@ agent began after the deadline, the notice goes at once and the end waits for it
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from agent.domain.decisions import Decision, Reason, Terminate
 from agent.domain.observation import History, Observation
 from agent.policy import busy
+from agent.policy.arbiter import ends_unannounced
+from agent.policy.orders import fresh, idle_limit_s
 from agent.policy.reasons import Why
 from agent.settings import IdleSettings, Settings
 
@@ -42,18 +44,31 @@ def of_idleness(observation: Observation, settings: Settings) -> Ending | None:
     if since is None or not settings.idle.enabled:
         return None
     said = busy.text(busy.verdicts(observation, settings))
-    text = f"idle for {observation.at - since:.0f} s of {settings.idle.after_s:g} s, since {_utc(since)} ({said})"
-    return Ending(since, since + settings.idle.after_s, Reason(Why.IDLE, text))
+    limit_s, known = idle_limit_s(observation, settings), fresh(observation, settings)
+    drains = f", and it is to drain: {known.drain}" if known is not None and known.drain is not None else ""
+    text = f"idle for {observation.at - since:.0f} s of {limit_s:g} s, since {_utc(since)} ({said}){drains}"
+    return Ending(since, since + limit_s, Reason(Why.IDLE, text))
 
 
 def of_deadline(observation: Observation, settings: IdleSettings) -> Ending | None:
-    """None without a deadline, or while EMR has not told when the cluster was created."""
-    if settings.terminate_after_s is None or observation.cluster is None:
-        return None
-    due = observation.cluster.created_at + settings.terminate_after_s
-    age = observation.at - observation.cluster.created_at
-    text = f"the cluster is {age:.0f} s old; its time is {settings.terminate_after_s:g} s"
-    return Ending(due, due, Reason(Why.DEADLINE, text))
+    """The earliest of the deadlines: the settings', which counts from when EMR says that the cluster was created, that
+    of the cluster's tag, and the table's, however long ago it was heard. None without any that is known."""
+    return min(_deadlines(observation, settings), key=lambda ending: ending.due, default=None)
+
+
+def _deadlines(observation: Observation, settings: IdleSettings) -> Iterator[Ending]:
+    cluster, orders = observation.cluster, observation.orders
+    if cluster is not None and settings.terminate_after_s is not None:
+        due, age = cluster.created_at + settings.terminate_after_s, observation.at - cluster.created_at
+        text = f"the cluster is {age:.0f} s old; its time is {settings.terminate_after_s:g} s"
+        yield Ending(due, due, Reason(Why.DEADLINE, text))
+    given = (
+        ("the cluster's tag", None if cluster is None else cluster.terminate_at),
+        ("the table", None if orders is None else orders.terminate_at),
+    )
+    for who, due_at in given:
+        if due_at is not None:
+            yield Ending(due_at, due_at, Reason(Why.DEADLINE, f"by {who} its time is {_utc(due_at)}"))
 
 
 def ends_at(observation: Observation, settings: Settings) -> float | None:
@@ -76,8 +91,8 @@ def notice(observation: Observation, settings: Settings, guarded: Guarded) -> En
 
 
 def noticed(observation: Observation, decision: Decision, settings: Settings) -> Decision:
-    """Guard: hold an end until a notice of it has had its full time."""
-    if not isinstance(decision, Terminate):
+    """Guard: hold an end until a notice of it has had its full time, if it is one that a notice could put off."""
+    if not isinstance(decision, Terminate) or ends_unannounced(decision):
         return decision
     coming, history = _coming(observation, settings), observation.history
     given = None if coming is None or history.notified_of != coming.of else history.notified_at

@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from agent.domain.decisions import Decision, Hold, Reason, Resize, Terminate
 from agent.domain.observation import Observation
 from agent.domain.rights import Capability
-from agent.policy import busy, limits, money, placement, queue, settling, shortage, vetoes, work
-from agent.policy.arbiter import ends_by_deadline
+from agent.policy import busy, limits, money, orders, placement, queue, settling, shortage, vetoes, work
+from agent.policy.arbiter import ends_at_once, ends_for_idleness
 from agent.policy.cooldown import cooled_down
 from agent.policy.ending import noticed
 from agent.policy.freshness import Fresh, blindness, look, stale
@@ -157,9 +157,9 @@ def not_refused_lately(observation: Observation, decision: Decision, _: Settings
 
 
 def not_paused(observation: Observation, decision: Decision, _: Settings) -> Decision:
-    """A hard deadline was somebody's will too, and a pause that outlasts it would be forgotten."""
+    """A hard deadline or an order was somebody's will too, and a pause that outlasts it would be forgotten."""
     pause = observation.paused
-    if isinstance(decision, Hold) or pause is None or observation.at >= pause.until or ends_by_deadline(decision):
+    if isinstance(decision, Hold) or pause is None or observation.at >= pause.until or ends_at_once(decision):
         return decision
     text = f"paused for another {pause.until - observation.at:.0f} s: {pause.why}"
     return decision.withheld(Reason(Why.PAUSED, text))
@@ -207,8 +207,8 @@ def history_begun(observation: Observation, decision: Decision, settings: Settin
 
 
 def evidently_idle(observation: Observation, decision: Decision, settings: Settings) -> Decision:
-    """A hard deadline asks nobody whether there is work."""
-    if not isinstance(decision, Terminate) or ends_by_deadline(decision):
+    """Only an end for idleness asks whether there is work."""
+    if not isinstance(decision, Terminate) or not ends_for_idleness(decision):
         return decision
     if found := busy.busy(observation, settings):
         return decision.withheld(Reason(Why.NOT_IDLE, busy.text(found)))
@@ -219,7 +219,7 @@ def evidently_idle(observation: Observation, decision: Decision, settings: Setti
 
 def nothing_in_flight(observation: Observation, decision: Decision, settings: Settings) -> Decision:
     fleet = observation.fleet
-    if not isinstance(decision, Terminate) or ends_by_deadline(decision) or fleet is None:
+    if not isinstance(decision, Terminate) or not ends_for_idleness(decision) or fleet is None:
         return decision
     moving = settling.in_flight(fleet, observation.history, observation.at, settings.fleet)
     return decision if moving is None else decision.withheld(moving)
@@ -256,6 +256,7 @@ GUARDS: tuple[Guard, ...] = (
     work.moved_back_first,  # the dearer units go first, no more of them than go at all; changes no target
     unprotected,  # ends from here on; protection is somebody's explicit will, so it is named first
     evidently_idle,  # every probe, judged again now
+    orders.unclaimed,  # what no probe sees yet: a job that has just been given this cluster
     nothing_in_flight,  # what is under way in EMR ends before the cluster does
     noticed,  # last: the notice goes out only when nothing else is in the way, and then gets its time
 )

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from agent.domain.decisions import Decision, Hold, Reason, Resize
 from agent.domain.observation import Observation
-from agent.policy.arbiter import ends_by_deadline
+from agent.policy.arbiter import ends_for_idleness
 from agent.policy.reasons import Why
 from agent.settings import Settings
 
 
 def heard(observation: Observation, decision: Decision, settings: Settings) -> Decision:
     """Withholds a scale in, and an end by idleness, just after this agent's turn to act has come, and while a Spark
-    application runs that does not report to it. A hard deadline asks nobody."""
+    application runs that does not report to it. Other ends ask nobody."""
     reading = observation.reading
     if isinstance(decision, Hold) or (isinstance(decision, Resize) and decision.scales_out):
         return decision
-    if reading is None or not reading.peers or ends_by_deadline(decision):
+    if reading is None or not reading.peers or not (isinstance(decision, Resize) or ends_for_idleness(decision)):
         return decision
     since, pause = observation.history.leads_since, settings.policy.max_signal_age_s
     if since is None or observation.at - since < pause:

@@ -9,7 +9,7 @@ from agent.domain.decisions import Decision, Hold, Outcome, Resize, Result, Term
 from agent.domain.fleets import Fleet
 from agent.domain.observation import History, Observation
 from agent.domain.signals import Signal
-from agent.policy import heard, measured, queue, requested, shortage, unused, vetoes, work
+from agent.policy import heard, lost_core, measured, queue, requested, shortage, unused, vetoes, work
 from agent.policy.busy import busy
 from agent.policy.freshness import Fresh, breaches, look
 from agent.settings import PolicySettings, Settings
@@ -51,7 +51,9 @@ def advance(seen: Observation, settings: Settings) -> History:
         leads_since=heard.leads_since(carried),
         unused_since=unused.advance(carried, settings),
         queue_limited_since=queue.limited_since(carried, settings),
+        core_seen=lost_core.seen(carried, settings),
     )
+    history = replace(history, coreless_since=lost_core.since(replace(seen, history=history), settings))
     history = measured.advance(history, seen, settings)
     return replace(history, idle_since=_idle_since(replace(seen, history=history), settings))
 
@@ -115,6 +117,7 @@ def _void(history: History) -> History:
         queue_limited_since=None,
         measured_at=None,
         work_unknown_since=None,
+        coreless_since=None,
         balance=None,
         vetoed_since={},
         shuffle_since={},
@@ -142,6 +145,7 @@ def _not_ahead(history: History, seen: Observation) -> History:
         manager_answered_at=_earlier(history.manager_answered_at, at),
         notified_at=_earlier(history.notified_at, at),
         terminate_sent_at=_earlier(history.terminate_sent_at, at),
+        coreless_since=_earlier(history.coreless_since, at),
         requested=requested.not_ahead(history, at),
         shortage=replace(
             history.shortage,

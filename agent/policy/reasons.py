@@ -42,6 +42,9 @@ class Why(StrEnum):
     DEADLINE = "deadline"
     DEADLINE_AHEAD = "deadline-ahead"
     NOTICE_RUNNING = "notice-running"
+    ZERO_CORE = "zero-core"
+    ZERO_CORE_COUNTING = "counting-zero-core"
+    ORDERED_END = "ordered"
     # what became of the other proposals
     NO_POLICY = "no-policy"
     BESIDE = "beside"
@@ -86,6 +89,8 @@ class Why(StrEnum):
     EMPTY_HISTORY = "empty-history"
     PROTECTED = "termination-protected"
     NOT_IDLE = "not-idle"
+    CLAIMED = "claimed"
+    ORDERS_UNKNOWN = "orders-unknown"
     # advice: what no number of nodes cures
     EXECUTORS_TOO_SMALL = "executors-too-small"
     EXECUTORS_TOO_LARGE = "executors-too-large"
