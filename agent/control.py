@@ -286,7 +286,9 @@ def _same_kind(one: Decision, other: Decision) -> bool:
 
 
 def _started(at: float, settings: Settings) -> Started:
-    judged = {"policy": True, "fleet": True, "idle": True, "lifecycle": {"heartbeat_lost_s", "lost_core_s"}}
-    tables = settings.model_dump(mode="json", include=judged)
+    tables = settings.model_dump(
+        mode="json",
+        include={"policy": True, "fleet": True, "idle": True, "lifecycle": {"heartbeat_lost_s", "lost_core_s"}},
+    )
     text = json.dumps(tables, sort_keys=True)
     return Started(at=at, settings=tables, settings_hash=hashlib.sha256(text.encode()).hexdigest())
