@@ -95,8 +95,21 @@ class Loops:
             loop.failed = True
 
 
-def periodic(name: str, period_s: float, step: Callable[[], None], telemetry: Telemetry) -> Body:
-    """A loop that calls `step` every `period_s`. One bad step is logged and counted, a few in a row end the loop."""
+JITTER = 0.1
+"""By how much of a period the pauses of a loop with jitter differ."""
+
+
+def periodic(
+    name: str,
+    period_s: float,
+    step: Callable[[], None],
+    telemetry: Telemetry,
+    jitter: Callable[[], float] | None = None,
+) -> Body:
+    """A loop that calls `step` every `period_s`. One bad step is logged and counted, a few in a row end the loop.
+
+    `jitter` gives numbers from 0 to 1: with it the loops of many clusters do not stay in step.
+    """
 
     def body(beat: Beat, stop: threading.Event) -> None:
         failures = 0
@@ -112,7 +125,8 @@ def periodic(name: str, period_s: float, step: Callable[[], None], telemetry: Te
                 log.event(logging.ERROR, "loop.step_failed", exc_info=True, loop=name, in_a_row=failures)
                 if failures == MAX_FAILURES_IN_A_ROW:
                     raise
-            due = max(due + period_s, time.monotonic())
+            pause_s = period_s if jitter is None else period_s * (1 - JITTER + 2 * JITTER * jitter())
+            due = max(due + pause_s, time.monotonic())
             _wait(due, beat, stop)
 
     return body

@@ -112,6 +112,8 @@ class ClusterRow(Row):
     end_why: str | None = None
     end_at: float | None = None
     """When we decided to end it."""
+    drain: str | None = None
+    """Why no job gets it any more, and why its agent ends it as soon as it is idle; None: neither."""
     failed_step: str | None = None
     """A step that has FAILED or was CANCELLED."""
 

@@ -256,6 +256,10 @@ class Store:
     def set_deadline(self, cluster_id: str, terminate_at: float) -> ClusterRow | None:
         return self._cluster(cluster_id, {"terminate_at": terminate_at}, [Present("open")])
 
+    def drain(self, cluster_id: str, why: str) -> ClusterRow | None:
+        """No job gets it any more; its agent ends it as soon as it is idle."""
+        return self._cluster(cluster_id, {"drain": why}, [Present("open")])
+
     # ends
 
     def mark_end(self, cluster_id: str, reason: EndReason, why: str, now: float) -> ClusterRow | None:
@@ -276,6 +280,7 @@ class Store:
             Equals("phase", Phase.IDLE),
             Absent("claim"),
             Absent("end_reason"),
+            Absent("drain"),
             NoneOf("state", _STATES_ENDED),
         ]
         if heard_after is not None:
