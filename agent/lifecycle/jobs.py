@@ -101,7 +101,8 @@ def _reasons(
         yield f"id: {event.id[:80]!r} is none: 1 to {LONGEST_ID} characters, no control characters, no space at an end"
     if not event.owner.strip():
         yield "owner: is empty"
-    if not 0 < event.at <= now + CLOCK_S:
+    # 0: the submission does not tell
+    if not 0 <= event.at <= now + CLOCK_S:
         yield f"at: {event.at:.0f} is not in the past, in seconds since 1970; it is {now:.0f}"
     if event.priority is not None and not 0 <= event.priority <= MOST_URGENT:
         yield f"priority: {event.priority} is not within 0 and {MOST_URGENT}"

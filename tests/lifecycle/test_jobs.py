@@ -27,6 +27,7 @@ def test_a_job_takes_its_place_in_the_queue() -> None:
     assert row.step == {"Jar": "command-runner.jar", "Args": ["spark-submit", "--day", "2026-01-01"]}
     assert (row.created_at, row.queued_at, row.why) == (NOW - 5, NOW, ())
     assert submitted(replace(ASKED, priority=3), kind, pool(), NOW).priority == 3
+    assert submitted(replace(ASKED, at=0.0), kind, pool(), NOW).created_at == NOW
 
 
 def test_the_queue_is_by_priority_and_then_by_age() -> None:
