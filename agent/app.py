@@ -42,7 +42,7 @@ from agent.sinks.notices import Outbox
 from agent.sources import probes
 from agent.sources.graphite_listener import Listener
 from agent.sources.interruptions import Interruptions
-from agent.sources.isbusy import IsBusyFile
+from agent.sources.isbusy import IsBusyFile, KeptBusy
 from agent.sources.kinesis import CHECK_S as KINESIS_CHECK_S
 from agent.sources.node import NodeReader
 from agent.sources.pause import PauseFile
@@ -67,6 +67,8 @@ CLEAR_UP_S = 5.0
 
 AWS_CALLS_A_TURN = 16
 """More than a turn makes: both views, what is read afresh, the act itself."""
+AWS_CALLS_A_BEAT = 6
+"""A change that meets a transaction at its row is tried again (`agent.lifecycle.dynamo_table`)."""
 AWS_CALLS_FOR_PRICES = 40
 """More than it takes to ask for the prices of a fleet of 30 types, the most that EMR takes."""
 BOTOCORE_BACKOFF_S = 20.0
@@ -117,6 +119,8 @@ class App:
         self._hands = parts.hands()
         self._alarms = parts.removal()
         self._road_in = parts.road_in(self._leads)
+        self._busy_file = KeptBusy(settings.idle.isbusy_path, self._clock)
+        self._heartbeat = parts.heartbeat(self._busy_file)
         self._controller = self._build_controller()
         self._last_hold: tuple[str, ...] = ()
         self._sightings = Sightings(settings)
@@ -156,6 +160,10 @@ class App:
         if self._settings.sources.kinesis:
             step = self._parts.kinesis(self._table).step
             loops.add("kinesis", periodic("kinesis", KINESIS_CHECK_S, step, self._telemetry), LOOP_LIMIT_S + call_s)
+        if self._heartbeat is not None:
+            every_s, step = self._settings.lifecycle.heartbeat_s, self._heartbeat.step
+            beating = periodic("heartbeat", every_s, step, self._telemetry, self._random.random)
+            loops.add("heartbeat", beating, LOOP_LIMIT_S + AWS_CALLS_A_BEAT * call_s)
         period_s = self._settings.sinks.cloudwatch.period_s
         for name, every_s, step, limit_s in (
             ("node", self._settings.sources.node_period_s, self._read_node, LOOP_LIMIT_S),
@@ -216,6 +224,8 @@ class App:
             self._road_in.adopt(settings.actions)
             self._controller.adopt(settings, self._probes(), self._clock())
         turn = self._controller.turn(self._clock())
+        if self._heartbeat is not None:
+            self._heartbeat.saw(turn.observation)
         self._desk.look(turn)
         self._usd_per_hour = usd_per_hour(turn.observation, self._settings)
         self._tell(turn)
@@ -276,7 +286,7 @@ class App:
 
     def _probes(self) -> tuple[Probe, ...]:
         idle = self._settings.idle
-        always = (IsBusyFile(idle.isbusy_path, idle.after_s, self._clock), self._tasks, self._unlisted)
+        always = (IsBusyFile(idle.isbusy_path, idle.after_s, self._clock, self._busy_file), self._tasks, self._unlisted)
         if idle.unused_application_after_s is None:
             return always
         return (*always, probes.AtRest(self._reports, self._clock))
@@ -302,7 +312,7 @@ class App:
             probes=self._probes(),
             steps=StepsProbe(self._clients.emr, self._cluster_id, self._clock),
             resizer=hands.fleet,
-            ender=hands.cluster,
+            ender=self._parts.ender(),
             journal=Journal(settings.journal.path, settings.journal.max_bytes),
             prices=self._prices.latest,
             shuffle=lambda: {} if self._sensed is None else self._sensed.snapshot.shuffle,
@@ -310,6 +320,7 @@ class App:
             hdfs=lambda: None if self._sensed is None else self._sensed.snapshot.hdfs,
             pause=PauseFile(settings.policy.pause_path, self._clock),
             requests=self._road_in.inbox,
+            orders=(lambda: None) if self._heartbeat is None else self._heartbeat.orders,
             missing=self._capabilities.missing,
             interruption=self._interruptions,
             ending=nothing if self._alarms is None else self._alarms,

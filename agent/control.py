@@ -32,9 +32,9 @@ from agent.domain.rights import MissingRight
 from agent.domain.signals import Signal
 from agent.domain.stages import RemainingWork
 from agent.domain.turns import Started, Turn
-from agent.policy import busy, reasons, requested, settling
+from agent.policy import busy, orders, reasons, requested, settling
 from agent.policy.advice import advice
-from agent.policy.arbiter import ends_at_once
+from agent.policy.arbiter import ends_at_once, ends_for_idleness
 from agent.policy.consider import Considered, consider
 from agent.policy.guards import Guard
 from agent.policy.history import forget_changed, record
@@ -236,7 +236,12 @@ class Controller:
                 return Result(Outcome.NONE)
             case Terminate():
                 self._cluster.read_soon(at)
-                result = self._outside.ender.terminate(reasons.text(decision.because))
+                result = self._outside.ender.terminate(
+                    reasons.text(decision.because),
+                    decision.because[0].code,
+                    without_table=not ends_for_idleness(decision)
+                    or orders.unknown(considered.observation, self._settings),
+                )
                 if result.outcome is Outcome.APPLIED:
                     self._outside.ending()
                 return result

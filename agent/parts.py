@@ -9,12 +9,17 @@ from random import Random
 from agent.actions.inbox import OwnNames
 from agent.actions.road import RoadIn
 from agent.actuators import ACTUATORS, Hands
+from agent.actuators.dry_run import DryRun
 from agent.aggregate.table import Table
 from agent.alarms.removal import Removal
 from agent.aws.clients import Clients
 from agent.aws.emr_calls import EmrClients
 from agent.domain.notices import Message
-from agent.domain.ports import Clock
+from agent.domain.ports import Clock, ClusterActuator
+from agent.lifecycle.dynamo_table import DynamoTable
+from agent.lifecycle.ending import AgentEnder
+from agent.lifecycle.heartbeat import Heartbeat
+from agent.lifecycle.store import Store
 from agent.market.reader import PriceReader, Sources
 from agent.notices.desk import Desk
 from agent.notices.route import route
@@ -42,6 +47,22 @@ class Parts:
         clients = EmrClients(self.clients.emr, self.clients.emr_once)
         fleet = self.settings.fleet
         return ACTUATORS[fleet.actuator](clients, self.cluster_id, fleet, self.clock)
+
+    def store(self) -> Store | None:
+        """Of the lifecycle's table, where there is one."""
+        table = self.settings.lifecycle.table
+        return Store(DynamoTable(self.clients.dynamodb, table)) if table else None
+
+    def heartbeat(self, hold_busy: Callable[[bool], None]) -> Heartbeat | None:
+        store, grace_s = self.store(), self.settings.idle.grace_s
+        if store is None:
+            return None
+        return Heartbeat(store, self.cluster_id, self.clock, self.telemetry, hold_busy=hold_busy, grace_s=grace_s)
+
+    def ender(self) -> ClusterActuator:
+        if self.settings.fleet.actuator is ActuatorKind.DRY_RUN:
+            return DryRun()
+        return AgentEnder(self.clients.emr, self.cluster_id, self.clock, self.store())
 
     def removal(self) -> Removal | None:
         """Of the cluster's alarms at its end."""

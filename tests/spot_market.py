@@ -16,6 +16,7 @@ from agent.domain.readings import ClusterManager, ClusterNode, ClusterReading
 from agent.domain.signals import Signal
 from agent.domain.turns import Turn
 from agent.journal import Journal
+from agent.lifecycle.ending import AgentEnder
 from agent.policy.guards import GUARDS
 from agent.settings import Settings
 from agent.settings_fleet import ActuatorKind
@@ -64,7 +65,7 @@ class Agent:
             probes=(),
             steps=lambda: Evidence(probe="steps", busy=False, detail="none", at=it.clock()),
             resizer=hands.fleet,
-            ender=hands.cluster,
+            ender=AgentEnder(agent_clients(it, checked=checked).client, cluster, it.clock),
             journal=Journal(path, 1_000_000_000),
             interruption=lambda: self.interruption,
         )

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from agent.actuators.cluster import ClusterControl
+from agent.actuators.cluster import ClusterView
 from agent.actuators.instance_fleet import InstanceFleets
 from agent.actuators.steps import StepsProbe
 from agent.aws.clients import Clients
@@ -19,6 +19,7 @@ from agent.capabilities import JITTER, RETRY_S, Capabilities
 from agent.domain.decisions import Outcome
 from agent.domain.faults import PermanentFault
 from agent.domain.rights import Capability
+from agent.lifecycle.ending import AgentEnder
 from agent.sandbox.emr import NO_QUOTAS, Delays, SandboxServer
 from agent.settings import AwsSettings
 from agent.sinks.notices import Outbox, TopicSender
@@ -104,18 +105,18 @@ def test_without_the_right_to_resize_the_refusal_names_the_statement_and_the_res
 
 def test_without_describe_cluster_nobody_knows_who_else_scales_and_the_end_is_refused(setting: Setting) -> None:
     cluster = setting.it.ready(Instances=fleets())
-    control = ClusterControl(setting.clients.emr, cluster, setting.it.clock)
+    emr = setting.clients.emr
     setting.it.server.api.deny({"DescribeCluster"})
     with pytest.raises(PermanentFault, match="TidemarkObserveCluster"):
-        control.read()
-    assert control.terminate("idle").outcome is Outcome.REFUSED
+        ClusterView(emr, cluster, setting.it.clock).read()
+    assert AgentEnder(emr, cluster, setting.it.clock).terminate("idle", "idle").outcome is Outcome.REFUSED
     assert setting.it.server.api.calls("TerminateJobFlows") == ()
 
 
 def test_without_the_right_to_end_it_the_cluster_stays_and_the_statement_is_named(setting: Setting) -> None:
     cluster = setting.it.ready(Instances=fleets())
     setting.it.server.api.deny({"TerminateJobFlows"})
-    result = ClusterControl(setting.clients.emr, cluster, setting.it.clock).terminate("idle")
+    result = AgentEnder(setting.clients.emr, cluster, setting.it.clock).terminate("idle", "idle")
     assert result.outcome is Outcome.REFUSED
     assert "TidemarkTerminateCluster" in result.detail
     assert setting.it.state(cluster) == "WAITING"

@@ -1,29 +1,28 @@
-"""I/O out, the cluster: reads and changes its task capacity, ends it."""
+"""I/O out, the cluster: reads it, and changes its task capacity."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from agent.actuators.cluster import ClusterControl
+from agent.actuators.cluster import ClusterView
 from agent.actuators.dry_run import DryRun
 from agent.actuators.instance_fleet import InstanceFleets
 from agent.actuators.instance_groups import InstanceGroups
 from agent.aws.emr_calls import EmrClients
 from agent.domain.decisions import Resize, Result
 from agent.domain.fleets import Collection, Fleet
-from agent.domain.ports import Clock, ClusterActuator, ClusterReader, FleetActuator, FleetReader
+from agent.domain.ports import Clock, ClusterReader, FleetActuator, FleetReader
 from agent.settings_fleet import ActuatorKind, FleetSettings
 
 
 @dataclass(frozen=True, slots=True)
 class Hands:
-    """All that the agent can see of its cluster through EMR, and do to it."""
+    """What the agent can see of its cluster through EMR, and do to its task capacity. Its end is elsewhere."""
 
     fleet_reader: FleetReader
     fleet: FleetActuator
     cluster_reader: ClusterReader
-    cluster: ClusterActuator
 
 
 Build = Callable[[EmrClients, str, FleetSettings, Clock], Hands]
@@ -31,39 +30,38 @@ Build = Callable[[EmrClients, str, FleetSettings, Clock], Hands]
 
 
 def _instance_fleet(emr: EmrClients, cluster_id: str, settings: FleetSettings, clock: Clock) -> Hands:
-    fleets, control = InstanceFleets(emr, cluster_id, settings, clock), ClusterControl(emr.client, cluster_id, clock)
-    return Hands(fleets, fleets, control, control)
+    fleets, view = InstanceFleets(emr, cluster_id, settings, clock), ClusterView(emr.client, cluster_id, clock)
+    return Hands(fleets, fleets, view)
 
 
 def _instance_groups(emr: EmrClients, cluster_id: str, settings: FleetSettings, clock: Clock) -> Hands:
-    groups, control = InstanceGroups(emr, cluster_id, settings, clock), ClusterControl(emr.client, cluster_id, clock)
-    return Hands(groups, groups, control, control)
+    groups, view = InstanceGroups(emr, cluster_id, settings, clock), ClusterView(emr.client, cluster_id, clock)
+    return Hands(groups, groups, view)
 
 
 def _auto(emr: EmrClients, cluster_id: str, settings: FleetSettings, clock: Clock) -> Hands:
-    control = ClusterControl(emr.client, cluster_id, clock)
+    view = ClusterView(emr.client, cluster_id, clock)
     fleets, groups = InstanceFleets(emr, cluster_id, settings, clock), InstanceGroups(emr, cluster_id, settings, clock)
-    has = WhatItHas(control, {Collection.FLEET: fleets, Collection.GROUP: groups})
-    return Hands(has, Either({Collection.FLEET: fleets, Collection.GROUP: groups}), control, control)
+    has = WhatItHas(view, {Collection.FLEET: fleets, Collection.GROUP: groups})
+    return Hands(has, Either({Collection.FLEET: fleets, Collection.GROUP: groups}), view)
 
 
 def _dry_run(emr: EmrClients, cluster_id: str, settings: FleetSettings, clock: Clock) -> Hands:
-    nothing = DryRun()
-    return replace(_auto(emr, cluster_id, settings, clock), fleet=nothing, cluster=nothing)
+    return replace(_auto(emr, cluster_id, settings, clock), fleet=DryRun())
 
 
 class WhatItHas:
     """A FleetReader for a cluster of either kind; DescribeCluster tells which, once, at the first reading."""
 
-    def __init__(self, control: ClusterControl, readers: Mapping[Collection, FleetReader]) -> None:
-        self._control = control
+    def __init__(self, view: ClusterView, readers: Mapping[Collection, FleetReader]) -> None:
+        self._view = view
         self._readers = readers
         self._reader: FleetReader | None = None
 
     def read(self) -> Fleet:
         """Raises Fault."""
         if self._reader is None:
-            self._reader = self._readers[self._control.collection()]
+            self._reader = self._readers[self._view.collection()]
         return self._reader.read()
 
 

@@ -1,14 +1,13 @@
-"""The cluster itself: its state, who else scales it, and its end."""
+"""The cluster itself: its state, and who else scales it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from agent.aws.emr_calls import ask, outcome, pages, refused
-from agent.domain.decisions import Outcome, Result
-from agent.domain.faults import Fault
+from agent.aws.emr_calls import ask, pages
 from agent.domain.fleets import Cluster, Collection
 from agent.domain.ports import Clock
 
@@ -16,8 +15,12 @@ DETACHED = frozenset({"DETACHED", "FAILED"})
 """AutoScalingPolicyState in which a policy does nothing; in every other one it may act."""
 
 
-class ClusterControl:
-    """A ClusterReader and ClusterActuator."""
+DEADLINE_TAG = "tidemark:terminate-at"
+"""The cluster's tag that names its hard deadline, in Unix seconds."""
+
+
+class ClusterView:
+    """A ClusterReader."""
 
     def __init__(self, client: Any, cluster_id: str, clock: Clock) -> None:
         self._client = client
@@ -34,20 +37,6 @@ class ClusterControl:
         """Whether the cluster has instance fleets or groups, which never changes: one DescribeCluster. Raises Fault."""
         return self._describe().collection
 
-    def terminate(self, reason: str) -> Result:
-        """Ask EMR to end the cluster, so that it ends as TERMINATED. Protection is looked at right before and never
-        lifted. A cluster that is ending already is APPLIED: asking twice does no harm."""
-        try:
-            cluster = self._describe()
-            if cluster.ending:
-                return Result(Outcome.APPLIED, f"the cluster is {cluster.state} already")
-            if cluster.termination_protected:
-                return refused("termination protection is on; it is not lifted")
-            ask("TerminateJobFlows", self._client.terminate_job_flows, JobFlowIds=[self._cluster_id])
-        except Fault as error:
-            return outcome(error)
-        return Result(Outcome.APPLIED, reason)
-
     def _describe(self) -> Cluster:
         """Without a word on who else scales."""
         answer = ask("DescribeCluster", self._client.describe_cluster, ClusterId=self._cluster_id)
@@ -62,6 +51,7 @@ class ClusterControl:
             collection=Collection(described.get("InstanceCollectionType", Collection.GROUP)),
             termination_protected=bool(described.get("TerminationProtected", False)),
             foreign_scaler=None,
+            terminate_at=_deadline(described.get("Tags", ())),
         )
 
     def _foreign_scaler(self, collection: Collection) -> str | None:
@@ -76,3 +66,15 @@ class ClusterControl:
         groups = pages(self._client, "list_instance_groups", "InstanceGroups", ClusterId=self._cluster_id)
         policies = [group["AutoScalingPolicy"] for group in groups if group.get("AutoScalingPolicy")]
         return any(policy.get("Status", {}).get("State") not in DETACHED for policy in policies)
+
+
+def _deadline(tags: Iterable[Mapping[str, str]]) -> float | None:
+    """What the tag says; one that is no time is none."""
+    for tag in tags:
+        if tag.get("Key") == DEADLINE_TAG:
+            try:
+                at = float(tag.get("Value", ""))
+            except ValueError:
+                return None
+            return at if math.isfinite(at) and at > 0 else None
+    return None

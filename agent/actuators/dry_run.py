@@ -32,6 +32,6 @@ class DryRun:
         self._resizes.append(decision)
         return Result(Outcome.DRY_RUN, f"{fleet.id or 'a new fleet'}: {decision.current} to {decision.target} units")
 
-    def terminate(self, reason: str) -> Result:
+    def terminate(self, reason: str, code: str, *, without_table: bool = False) -> Result:  # noqa: ARG002
         self._terminations.append(reason)
         return Result(Outcome.DRY_RUN, reason)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 
 from agent.actuators import ACTUATORS
-from agent.actuators.cluster import ClusterControl
+from agent.actuators.cluster import ClusterView
 from agent.aws.clients import Clients
 from agent.aws.emr_calls import EmrClients
 from agent.aws.errors import AWS_ERRORS, is_denied, reason
@@ -97,7 +97,7 @@ def credentials(made: Clients) -> Finding:
 def cluster(made: Clients, clock: Callable[[], float], cluster_id: str) -> Finding:
     """Its state, and whether somebody else scales it."""
     try:
-        found = ClusterControl(made.emr, cluster_id, clock).read()
+        found = ClusterView(made.emr, cluster_id, clock).read()
     except Fault as fault:
         return fail(f"{cluster_id}: {fault}", "without this the agent only collects metrics")
     seen = f"{found.id} ({found.name}) is {found.state}, {found.collection.lower().replace('_', ' ')}s"

@@ -58,8 +58,10 @@ class FleetActuator(Protocol):
 
 
 class ClusterActuator(Protocol):
-    def terminate(self, reason: str) -> Result:
-        """Never raises for the world's faults: they are the result."""
+    def terminate(self, reason: str, code: str, *, without_table: bool = False) -> Result:
+        """For that reason, in words, and by the code of the decision's first one. `without_table`: also when the
+        lifecycle's table, where there is one, cannot be asked. Never raises for the world's faults: they are the
+        result."""
 
 
 class RequestDesk(Protocol):

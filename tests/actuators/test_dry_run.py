@@ -17,7 +17,7 @@ def test_what_was_asked_is_remembered_in_order() -> None:
     dry = DryRun()
     first, second = resize(2, 3), resize(2, 1)
     assert [dry.resize(FLEET, one).outcome for one in (first, second)] == [Outcome.DRY_RUN] * 2
-    assert dry.terminate("idle").outcome is Outcome.DRY_RUN
+    assert dry.terminate("idle", "idle").outcome is Outcome.DRY_RUN
     assert dry.resizes == (first, second)
     assert dry.terminations == ("idle",)
 
@@ -25,5 +25,5 @@ def test_what_was_asked_is_remembered_in_order() -> None:
 def test_the_memory_is_bounded() -> None:
     dry = DryRun()
     for number in range(KEPT + 5):
-        dry.terminate(str(number))
+        dry.terminate(str(number), "idle")
     assert len(dry.terminations) == KEPT and dry.terminations[-1] == str(KEPT + 4)

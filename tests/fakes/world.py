@@ -142,7 +142,7 @@ class World:
         self.target = decision.target
         return Result(Outcome.APPLIED)
 
-    def terminate(self, reason: str) -> Result:
+    def terminate(self, reason: str, code: str, *, without_table: bool = False) -> Result:  # noqa: ARG002
         self.calls.append((self.now, "terminate"))
         if self.end_refused:
             return Result(Outcome.REFUSED, "no")
