@@ -237,6 +237,8 @@ class JobRow(Row):
     max_wait_s: float = 86400.0
     cluster_id: str | None = None
     claimed_at: float | None = None
+    adding_at: float | None = None
+    """Since when somebody has the sole right to add its step; from its lease on, who died while adding it."""
     step_id: str | None = None
     started_at: float | None = None
     """When its step first ran."""

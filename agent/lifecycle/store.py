@@ -300,7 +300,7 @@ class Store:
                 "attempt": job.attempt + 1,
                 "waited_s": job.waited_s + max(0.0, now - job.queued_at),
             },
-            remove=["queue", "rank", "step_id"],
+            remove=["queue", "rank", "step_id", "adding_at"],
             when=[Equals("state", JobState.QUEUED), Equals("attempt", job.attempt)],
         )
         return self.job(job.id) if self._table.change_all([taken, given]) else None
@@ -320,6 +320,20 @@ class Store:
     def submit(self, job: JobRow) -> bool:
         """False: it was there."""
         return self._table.change(Change(key=job.key, set=job.attributes, when=[Absent("state")])) is not None
+
+    def adding(self, job: JobRow, now: float) -> JobRow | None:
+        """The sole right to add the step of the job's present attempt, as `job` has seen who had it before. None:
+        somebody else has it, or the step is there, or the job is not on its cluster any more."""
+        before = Absent("adding_at") if job.adding_at is None else Equals("adding_at", job.adding_at)
+        when: list[Condition] = [Equals("state", JobState.CLAIMED), Equals("attempt", job.attempt), Absent("step_id")]
+        return self._job(job.id, {"adding_at": now}, [*when, before])
+
+    def not_added(self, job: JobRow, before: float | None = None) -> JobRow | None:
+        """Give that right back: surely no step was added, or, with `before`, nobody knows whether one was then."""
+        when: list[Condition] = [Equals("attempt", job.attempt), Equals("adding_at", job.adding_at or 0.0)]
+        if before is None:
+            return self._job(job.id, {}, when, remove=["adding_at"])
+        return self._job(job.id, {"adding_at": before}, when)
 
     def step_added(self, job: JobRow, step_id: str) -> JobRow | None:
         when: list[Condition] = [OneOf("state", [JobState.CLAIMED, JobState.RUNNING]), Equals("attempt", job.attempt)]
@@ -351,7 +365,7 @@ class Store:
             "why": [*job.why, why],
         }
         when: list[Condition] = [OneOf("state", [JobState.CLAIMED, JobState.RUNNING]), Equals("attempt", job.attempt)]
-        return self._job(job.id, changed, when, remove=["cluster_id", "claimed_at", "step_id"])
+        return self._job(job.id, changed, when, remove=["cluster_id", "claimed_at", "step_id", "adding_at"])
 
     # how
 
