@@ -38,7 +38,7 @@ def add_instance_fleet(context: Context, request: Request) -> Mapping[str, Any]:
     if config.get("TargetOnDemandCapacity", 0) + config.get("TargetSpotCapacity", 0) == 0:
         raise invalid_request("At least one of TargetSpotCapacity and TargetOnDemandCapacity should be greater than 0.")
     _check_fleet_modifiable(cluster)
-    fleet = Fleet(cluster.id, config, context.emr.delays, context.now)
+    fleet = Fleet(cluster.id, config, context.emr.delays, context.now, at_launch=False)
     cluster.add(fleet)
     return {"ClusterId": cluster.id, "InstanceFleetId": fleet.id, "ClusterArn": context.emr.arn(cluster)}
 

@@ -11,11 +11,14 @@ from agent.sandbox.emr.groups import Group
 from agent.sandbox.emr.orders import Order, Reports
 from agent.sandbox.emr.pools import Instance, Pool, Supply, new_id
 from agent.sandbox.emr.refusals import invalid_request, validation
-from agent.sandbox.emr.states import ClusterState, PoolState, Role
+from agent.sandbox.emr.states import ClusterState, LostPrimary, Market, PoolState, Role, ZoneChoice
 from agent.sandbox.emr.steps import Step, StepQueue
 
-BROKEN = frozenset({"STEP_FAILURE", "BOOTSTRAP_FAILURE", "INSTANCE_FLEET_TIMEOUT", "INTERNAL_ERROR"})
-"""The reasons for which a cluster ends as TERMINATED_WITH_ERRORS."""
+PLANNED = frozenset({"USER_REQUEST", "ALL_STEPS_COMPLETED"})
+"""The reasons for which a cluster ends as TERMINATED; all others: TERMINATED_WITH_ERRORS."""
+
+NO_CAPACITY = "INTERNAL_ERROR_EC2_INSUFFICIENT_CAPACITY_AZ"
+"""The code in the error details when EC2 has not what is asked for (emr: error codes with ErrorDetail)."""
 
 
 class Cluster:
@@ -38,15 +41,22 @@ class Cluster:
         self.managed_scaling: Mapping[str, Any] | None = request.get("ManagedScalingPolicy")
         self.auto_termination: Mapping[str, Any] | None = request.get("AutoTerminationPolicy")
         self.uses_fleets = "InstanceFleets" in instances
+        subnets = instances.get("Ec2SubnetIds") or [instances[key] for key in ("Ec2SubnetId",) if key in instances]
+        self.subnets: tuple[str, ...] = tuple(subnets)
+        self.subnet: str | None = None
+        """The one of them that EMR has chosen."""
+        self.zone: str | None = None
+        self.error_details: list[Mapping[str, Any]] = []
         self.pools: list[Pool] = []
         for pool in _pools(self.id, instances, delays, now):
             self.add(pool)
-        subnets = instances.get("Ec2SubnetIds") or [instances[key] for key in ("Ec2SubnetId",) if key in instances]
-        self.subnets: tuple[str, ...] = tuple(subnets)
-        self.zone: str | None = None
+        if self.high_availability:
+            # emr: clusters with multiple primary nodes override both settings of the request
+            self.protected = self.keep_alive = True
         self.steps = StepQueue(self.id, int(request.get("StepConcurrencyLevel", 1)))
         self.steps.steps.extend(Step(config, now) for config in request.get("Steps", ()))
         self._ending_since = 0.0
+        self._no_core_since: float | None = None
 
     def add(self, pool: Pool) -> None:
         """Raises Refusal when the cluster cannot have it beside those that it has."""
@@ -57,7 +67,29 @@ class Cluster:
             raise validation(f"The cluster already has an instance group of role {pool.role}.")
         if len(alike) >= 48:
             raise validation("A cluster can have at most 48 task instance groups.")
+        pool.zone = self.zone
         self.pools.append(pool)
+
+    @property
+    def high_availability(self) -> bool:
+        return sum(pool.wanted(market) for pool in self.pools if pool.role is Role.MASTER for market in Market) > 1
+
+    def place(self, supply: Supply) -> None:
+        """Choose a subnet, and with it the zone of all instances. Nothing when that has been done."""
+        if self.zone is not None:
+            return
+        named = self.request["Instances"].get("Placement", {}).get("AvailabilityZone")
+        choices: list[tuple[str | None, str]] = [(subnet, supply.zone_of(subnet)) for subnet in self.subnets]
+        choices = choices or [(None, named or supply.zone_of(None))]
+        if self.delays.zone_choice is ZoneChoice.SUPPLIED:
+            choices.sort(key=lambda choice: not self._supplied(choice[1], supply))
+        self.subnet, self.zone = choices[0]
+        for pool in self.pools:
+            pool.zone = self.zone
+
+    def _supplied(self, zone: str, supply: Supply) -> bool:
+        asked = {market: sum(pool.wanted(market) for pool in self.pools) for market in Market}
+        return all(not units or supply.grants(market, units, zone) for market, units in asked.items())
 
     @property
     def instances(self) -> list[Instance]:
@@ -73,6 +105,7 @@ class Cluster:
         if self.state is ClusterState.TERMINATING:
             yield from self._advance_end(now, reports)
             return
+        self.place(supply)
         for pool in self.pools:
             yield from pool.advance(now, reports, supply)
         yield from self.steps.advance(now, reports, runnable=self.state.modifiable)
@@ -89,17 +122,51 @@ class Cluster:
         essential = [pool for pool in self.pools if pool.role is not Role.TASK]
         if any(pool.failed for pool in essential):
             self.end("BOOTSTRAP_FAILURE", "On the primary or a core instance a bootstrap action failed", now)
+        elif any(pool.launch_failed for pool in self.pools):
+            self._end_unsupplied("INSTANCE_FLEET_TIMEOUT", Market.SPOT, now)
         elif self.ready_at is not None:
             self._advance_work(now)
         elif all(pool.complete for pool in essential):
-            self.ready_at = now
+            self._make_ready(now)
             self._advance_work(now)
-        elif any(pool.state == PoolState.RUNNING and not pool.complete for pool in essential):
-            self.end("INSTANCE_FLEET_TIMEOUT", "Provisioning timed out", now)
-        elif all(i.launched for pool in essential for i in pool.instances):
+        elif late := [pool for pool in essential if pool.state == PoolState.RUNNING and not pool.complete]:
+            on_demand = any(Market.ON_DEMAND in pool.timed_out for pool in late)
+            market = Market.ON_DEMAND if on_demand else Market.SPOT
+            code = "VALIDATION_ERROR" if on_demand or not self.uses_fleets else "INSTANCE_FLEET_TIMEOUT"
+            self._end_unsupplied(code, market, now)
+        elif all(not pool.short and i.launched for pool in essential for i in pool.instances):
             self.state = ClusterState.BOOTSTRAPPING
 
+    def _make_ready(self, now: float) -> None:
+        self.ready_at = now
+        for pool in self.pools:
+            # of three primaries a lost one is replaced, of one there is nothing left to start another from
+            pool.replaces = pool.role is not Role.MASTER or self.high_availability
+
+    def _end_unsupplied(self, code: str, market: Market, now: float) -> None:
+        types = sorted({kind for pool in self.pools if pool.timed_out for kind, _ in pool.offers()})
+        words = "Spot" if market is Market.SPOT else "On-Demand"
+        text = f"EC2 has not enough {words} capacity for {', '.join(types)} in {self.zone}: provisioning timed out."
+        data = [{"instance-type": ", ".join(types)}, {"availability-zone": self.zone or ""}]
+        self.error_details = [{"ErrorCode": NO_CAPACITY, "ErrorData": data, "ErrorMessage": text}]
+        self.end(code, text, now)
+
+    def _advance_losses(self, now: float) -> None:
+        primaries = [pool for pool in self.pools if pool.role is Role.MASTER]
+        if not any(pool.at_work for pool in primaries) and self.delays.lost_primary is LostPrimary.ENDS:
+            self.end("INSTANCE_FAILURE", "The primary instance was terminated", now)
+        core = [pool for pool in self.pools if pool.role is Role.CORE]
+        if not core or any(pool.at_work for pool in core):
+            self._no_core_since = None
+            return
+        self._no_core_since = now if self._no_core_since is None else self._no_core_since
+        if not self.protected and now >= self._no_core_since + self.delays.no_core_minutes * self.delays.minute_s:
+            self.end("INSTANCE_FAILURE", "NO_SLAVES_LEFT: the cluster has no core instance any more", now)
+
     def _advance_work(self, now: float) -> None:
+        self._advance_losses(now)
+        if self.state.ending:
+            return
         if self.steps.cluster_must_end:
             self.end("STEP_FAILURE", "Shut down as step failed", now)
         elif self.steps.active:
@@ -115,8 +182,8 @@ class Cluster:
             yield from pool.end(now, reports)
         gone = all(pool.state == PoolState.TERMINATED for pool in self.pools) and not self.steps.processes_alive
         if gone and now >= self._ending_since + self.delays.terminate_s:
-            broken = self.reason is not None and self.reason[0] in BROKEN
-            self.state = ClusterState.TERMINATED_WITH_ERRORS if broken else ClusterState.TERMINATED
+            planned = self.reason is not None and self.reason[0] in PLANNED
+            self.state = ClusterState.TERMINATED if planned else ClusterState.TERMINATED_WITH_ERRORS
             self.ended_at = now
 
 

@@ -1,10 +1,10 @@
-"""How long things take in the sandbox, and in which order. The defaults are those of a demo, far below real ones."""
+"""How long things take in the sandbox, and which of the known ways of EMR it goes. The defaults are those of a demo."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agent.sandbox.emr.states import SecondResize
+from agent.sandbox.emr.states import LostPrimary, SecondResize, ZoneChoice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,4 +23,8 @@ class Delays:
     """Resize time-out of a fleet or group that sets none."""
     drain_report_minutes: float = 60.0
     """A scale-in that still drains after so long is reported as done (emr: fleets, scale-in after an hour)."""
+    no_core_minutes: float = 45.0
+    """How long an unprotected cluster lives without a core instance (emr: termination protection, NO_SLAVES_LEFT)."""
     second_resize: SecondResize = SecondResize.MERGED
+    zone_choice: ZoneChoice = ZoneChoice.SUPPLIED
+    lost_primary: LostPrimary = LostPrimary.ENDS

@@ -8,15 +8,21 @@ from typing import Any
 from agent.sandbox.emr.delays import Delays
 from agent.sandbox.emr.pools import Instance, Pool, new_id
 from agent.sandbox.emr.refusals import both_targets, invalid_request
-from agent.sandbox.emr.states import Market, PoolState, Role
+from agent.sandbox.emr.states import InstanceState, Market, PoolState, Role, TimeoutAction
 
 TIMEOUT_MINUTES = range(5, 10081)
 """What EMR accepts as TimeoutDurationMinutes of a resize."""
+LAUNCH_TIMEOUT_MINUTES = range(5, 1441)
+"""The same of the first provisioning."""
+PRIMARIES = (1, 3)
 
 
 class Fleet(Pool):
-    def __init__(self, cluster_id: str, config: Mapping[str, Any], delays: Delays, now: float) -> None:
-        """`config` is an InstanceFleetConfig as it came over the wire. Raises Refusal."""
+    def __init__(
+        self, cluster_id: str, config: Mapping[str, Any], delays: Delays, now: float, *, at_launch: bool = True
+    ) -> None:
+        """`config` is an InstanceFleetConfig as it came over the wire; `at_launch` is false for a fleet that is added
+        later: the time-out of the first provisioning is not for it. Raises Refusal."""
         self.config = config
         self.types: tuple[Mapping[str, Any], ...] = tuple(config.get("InstanceTypeConfigs", ()))
         self.resize_specifications: Mapping[str, Any] = config.get("ResizeSpecifications", {})
@@ -29,10 +35,37 @@ class Fleet(Pool):
             raise invalid_request("The instance fleet should have at least one instance type configuration.")
         if role is not Role.TASK and sum(self.targets.values()) == 0:
             raise invalid_request(f"The {role} instance fleet should have a target capacity greater than 0.")
-        if role is Role.MASTER and sum(self.targets.values()) != 1:
-            raise invalid_request("The MASTER instance fleet should have a target capacity of 1.")
+        if role is Role.MASTER:
+            _check_primaries(self.targets)
         _check_timeouts(self.resize_specifications)
+        spot_launch = config.get("LaunchSpecifications", {}).get("SpotSpecification", {})
+        minutes = spot_launch.get("TimeoutDurationMinutes")
+        if minutes is not None and minutes not in LAUNCH_TIMEOUT_MINUTES:
+            raise invalid_request("The Spot provisioning timeout duration should be between 5 and 1440 minutes.")
+        self._launch_action = TimeoutAction(spot_launch.get("TimeoutAction", TimeoutAction.TERMINATE_CLUSTER))
+        self._launch_until = now + minutes * delays.minute_s if at_launch and minutes is not None else None
         super().__init__(new_id("if"), cluster_id, role, delays, now)
+
+    def check_launch(self, now: float) -> None:
+        """After the time-out what spot has not given is asked of on-demand, or the cluster ends (emr:
+        SpotProvisioningSpecification). That the targets then show what was moved is a guess."""
+        if self._launch_until is None or now < self._launch_until:
+            return
+        self._launch_until = None
+        given = [i for i in self.staying(Market.SPOT) if i.state is not InstanceState.PROVISIONING]
+        missing = self.targets[Market.SPOT] - sum(instance.units for instance in given)
+        if self.ready_at is not None or missing <= 0:
+            return
+        self.timed_out |= {Market.SPOT}
+        if self._launch_action is TimeoutAction.TERMINATE_CLUSTER:
+            self.launch_failed = True
+            return
+        for instance in self.staying(Market.SPOT):
+            if instance not in given:
+                instance.end(now)
+        self.targets[Market.SPOT] -= missing
+        self.targets[Market.ON_DEMAND] += missing
+        self.retarget(now)
 
     def wanted(self, market: Market) -> int:
         return self.targets[market]
@@ -68,6 +101,13 @@ class Fleet(Pool):
         if "InstanceTypeConfigs" in config:
             self.types = tuple(config["InstanceTypeConfigs"])
         self.retarget(now)
+
+
+def _check_primaries(targets: Mapping[Market, int]) -> None:
+    if sum(targets.values()) not in PRIMARIES:
+        raise invalid_request("The MASTER instance fleet should have a target capacity of 1 or 3.")
+    if targets[Market.SPOT] > 1:
+        raise invalid_request("The MASTER instance fleet of a cluster with 3 primary nodes should be on-demand.")
 
 
 def _timed(specifications: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -28,6 +28,9 @@ class Group(Pool):
     def wanted(self, market: Market) -> int:
         return self.requested if market is self.market else 0
 
+    def check_launch(self, _: float) -> None:
+        """Nothing: a group has no time-out of its own."""
+
     def offers(self) -> Iterator[tuple[str, int]]:
         yield self.config["InstanceType"], 1
 

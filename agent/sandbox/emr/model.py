@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from agent.sandbox.emr.chronicle import Chronicle
 from agent.sandbox.emr.clusters import Cluster
@@ -13,13 +14,16 @@ from agent.sandbox.emr.groups import Group
 from agent.sandbox.emr.orders import Order, Question, Reports
 from agent.sandbox.emr.pools import Instance, Pool
 from agent.sandbox.emr.refusals import invalid_request, not_valid, validation
-from agent.sandbox.emr.states import Market, PoolState
+from agent.sandbox.emr.states import Market, PoolState, Role
 from agent.sandbox.events.event import Event
 from agent.sandbox.nodes import Machine
 
 
 class Emr:
-    def __init__(self, delays: Delays, region: str, account: str) -> None:
+    def __init__(
+        self, delays: Delays, region: str, account: str, zones: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        """`zones`: in which Availability Zone each subnet is; those that are not named are in the first."""
         self.lock = threading.RLock()
         self.delays = delays
         self.region = region
@@ -29,12 +33,16 @@ class Emr:
         self._going: dict[str, Cluster] = {}
         self._chronicles: dict[str, Chronicle] = {}
         self._events: list[Event] = []
-        self.limits: dict[Market, int] = {}
-        """Units that each market sells at most at one time, all clusters together; no entry: no limit."""
+        self.zones = zones
+        self.limits: dict[tuple[Market, str | None], int] = {}
+        """Units that each market sells at most at one time, all clusters together, in a zone and (None) in all of
+        them; no entry: no limit."""
         self._due: list[Order] = []
 
     def add(self, cluster: Cluster) -> None:
         """Take up a new cluster."""
+        if len(cluster.subnets) <= 1:
+            cluster.place(self)
         self.clusters[cluster.id] = self._going[cluster.id] = cluster
         self._chronicles[cluster.id] = Chronicle()
 
@@ -89,18 +97,27 @@ class Emr:
 
     # what a test or a demo can do to the world
 
-    def limit(self, market: Market, units: int | None) -> None:
-        """Let the market sell at most `units` at one time; None: no limit. What is sold already stays."""
+    def limit(self, market: Market, units: int | None, zone: str | None = None) -> None:
+        """Let the market sell at most `units` at one time, in the zone or (None) in all together; no `units`: no
+        limit. What is sold already stays."""
         with self.lock:
-            self.limits.pop(market, None)
+            self.limits.pop((market, zone), None)
             if units is not None:
-                self.limits[market] = units
+                self.limits[market, zone] = units
 
     def interrupt(self, instance_id: str, now: float) -> None:
         """EC2 reclaims the instance with this EMR or EC2 id. Raises KeyError when there is none."""
         with self.lock:
             pool, instance = self._find(instance_id)
             self._due.extend(pool.interrupt(instance, now))
+
+    def lose(self, cluster_id: str, role: Role, now: float) -> None:
+        """EC2 takes all instances of the role back, and EMR gets no others for it until it is resized. Raises
+        KeyError when there is no such cluster going."""
+        with self.lock:
+            for pool in self._going[cluster_id].pools:
+                if pool.role is role:
+                    self._due.extend(pool.lose(now))
 
     def suspend(self, pool_id: str) -> None:
         """The fleet or group gives up, as after bootstrap failures; a new target makes it try again."""
@@ -120,9 +137,12 @@ class Emr:
 
     # what the clock does
 
-    def grants(self, market: Market, units: int) -> bool:
-        limit = self.limits.get(market)
-        return limit is None or self._held(market) + units <= limit
+    def grants(self, market: Market, units: int, zone: str | None) -> bool:
+        limited = [where for where in {zone, None} if (market, where) in self.limits]
+        return all(self._held(market, where) + units <= self.limits[market, where] for where in limited)
+
+    def zone_of(self, subnet: str | None) -> str:
+        return self.zones.get(subnet or "", f"{self.region}a")
 
     def question(self) -> Question:
         going = self._going.values()
@@ -156,8 +176,8 @@ class Emr:
             live = [i for c in self._going.values() for i in c.instances if i.live and i.address]
             return {i.machine.id: i.address or "" for i in live}
 
-    def _held(self, market: Market) -> int:
-        instances = (i for c in self._going.values() for i in c.instances)
+    def _held(self, market: Market, zone: str | None) -> int:
+        instances = (i for c in self._going.values() if zone in (None, c.zone) for i in c.instances)
         return sum(i.units for i in instances if i.live and i.machine.market == market)
 
     def _pool(self, pool_id: str) -> Pool:

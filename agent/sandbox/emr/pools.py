@@ -20,8 +20,11 @@ def new_id(prefix: str) -> str:
 
 
 class Supply(Protocol):
-    def grants(self, market: Market, units: int) -> bool:
-        """Whether the market still sells an instance of so many units."""
+    def grants(self, market: Market, units: int, zone: str | None) -> bool:
+        """Whether the market still sells so many units in the zone."""
+
+    def zone_of(self, subnet: str | None) -> str:
+        """Where the subnet is; None: where EMR puts a cluster that names none."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -73,6 +76,12 @@ class Pool(ABC):
         """Whether somebody holds it in its state: time does not lead it out, and it neither grows nor shrinks."""
         self.failed = False
         """Whether an instance could not be made ready: a bootstrap failure."""
+        self.zone: str | None = None
+        """Availability Zone; None until EMR has chosen one."""
+        self.replaces = True
+        """Whether EMR buys what is missing; not in place of the only primary, and not after `lose`."""
+        self.launch_failed = False
+        """The time-out of the first provisioning has passed, and its action is to end the cluster."""
         self.short: frozenset[Market] = frozenset()
         """The markets that did not sell what is missing, the last time that they were asked."""
         self.timed_out: frozenset[Market] = frozenset()
@@ -132,6 +141,7 @@ class Pool(ABC):
         """Targets have changed, or were sent again: the time-outs start anew and a suspension is tried again."""
         self._grow_until = now + self.resize_minutes * self.delays.minute_s
         self._drain_until = now + self.delays.drain_report_minutes * self.delays.minute_s
+        self.replaces = True
         if self.state == PoolState.SUSPENDED:
             self.state = PoolState.RESIZING
             self.reason = None
@@ -153,7 +163,8 @@ class Pool(ABC):
         if self.held:
             return
         self.short = self.timed_out = frozenset()
-        if self.state != PoolState.SUSPENDED:
+        self.check_launch(now)
+        if self.state != PoolState.SUSPENDED and self.replaces:
             for market in Market:
                 self._grow(market, now, supply)
         for market in Market:
@@ -162,6 +173,21 @@ class Pool(ABC):
         if self._queued is not None and self.state != PoolState.RESIZING:
             queued, self._queued = self._queued, None
             self.take(queued, now)
+
+    @abstractmethod
+    def check_launch(self, now: float) -> None:
+        """What is to be done when the first provisioning takes too long."""
+
+    def lose(self, now: float) -> Iterator[Order]:
+        """EC2 takes all instances back, and EMR gets no others until the next resize."""
+        self.replaces = False
+        for instance in self.live:
+            yield from self.interrupt(instance, now)
+
+    @property
+    def at_work(self) -> bool:
+        """Whether an instance of it runs."""
+        return any(i.state is InstanceState.RUNNING and not i.leaving for i in self.instances)
 
     def end(self, now: float, reports: Reports) -> Iterator[Order]:
         """The cluster ends: so does every instance, without a drain."""
@@ -227,7 +253,7 @@ class Pool(ABC):
         if missing > 0 and now >= self._grow_until:
             self.timed_out |= {market}
         while missing > 0 and now < self._grow_until:
-            offer = next((o for o in self.offers() if supply.grants(market, o[1])), None)
+            offer = next((o for o in self.offers() if supply.grants(market, o[1], self.zone)), None)
             if offer is None:
                 self.short |= {market}
                 return

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
@@ -24,6 +24,7 @@ from agent.sandbox.emr.delays import Delays
 from agent.sandbox.emr.front import Front
 from agent.sandbox.emr.model import Emr
 from agent.sandbox.emr.processes import StepProcesses
+from agent.sandbox.emr.states import Role
 from agent.sandbox.emr.throttle import QUOTAS, Quota
 from agent.sandbox.emr.timed_nodes import TimedNodes
 from agent.sandbox.events.bus import Bus
@@ -75,6 +76,7 @@ class SandboxServer:
         sns_trust: Path | None = None,
         event_faults: RoadFaults = RoadFaults(),  # noqa: B008 - frozen
         serial_dynamodb: bool = True,
+        zones: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         """`host` makes the instances real (None: they only take time). `tick_s=None`: no clock thread, the owner
         calls `tick`, which is how a test steps the time. `folder` gets `steps/<step id>/{stdout,stderr}`;
@@ -84,10 +86,12 @@ class SandboxServer:
         the authorities by which SNS trusts HTTPS endpoints (None: the usual ones). `event_faults`: what befalls
         the events that AWS's services publish on the way to EventBridge (the default: nothing).
         `serial_dynamodb=False` leaves moto's DynamoDB as it is, whose conditional writes two writers can both win.
+        `zones`: the Availability Zone of each subnet (not named: the first one); `server.emr.limit` makes capacity
+        scarce in one of them.
         """
         self.region = region
         self.delays = delays
-        self.emr = Emr(delays, region, ACCOUNT)
+        self.emr = Emr(delays, region, ACCOUNT, zones)
         self.nodes: NodeHost = host or TimedNodes(delays, clock)
         self._temporary = tempfile.TemporaryDirectory(prefix="tidemark-sandbox-") if folder is None else None
         self.folder = folder or Path(self._temporary.name if self._temporary else "")
@@ -155,6 +159,11 @@ class SandboxServer:
     def interrupt(self, instance_id: str) -> None:
         """EC2 reclaims this instance (EMR or EC2 id). Raises KeyError when there is none."""
         self.emr.interrupt(instance_id, self._clock())
+
+    def lose(self, cluster_id: str, role: Role) -> None:
+        """EC2 takes back all instances of the role, and EMR gets no others for it until it is resized. Raises KeyError
+        when no such cluster is going."""
+        self.emr.lose(cluster_id, role, self._clock())
 
     def _turn(self) -> None:
         while not self._stopping.wait(self._tick_s):

@@ -85,7 +85,7 @@ def cluster_summary(item: Cluster, arn: str) -> Shape:
     return {
         "Id": item.id,
         "Name": item.request["Name"],
-        "Status": _status(item.state, item.reason, item),
+        "Status": _status(item.state, item.reason, item) | _present(ErrorDetails=item.error_details or None),
         "NormalizedInstanceHours": 0,
         "ClusterArn": arn,
     }
@@ -96,8 +96,9 @@ def cluster(item: Cluster, arn: str, region: str) -> Shape:
     return cluster_summary(item, arn) | _present(
         Ec2InstanceAttributes=_present(
             Ec2KeyName=instances.get("Ec2KeyName"),
-            Ec2SubnetId=instances.get("Ec2SubnetId"),
-            Ec2AvailabilityZone=instances.get("Placement", {}).get("AvailabilityZone", f"{region}a"),
+            Ec2SubnetId=item.subnet,
+            RequestedEc2SubnetIds=list(item.subnets),
+            Ec2AvailabilityZone=item.zone,
             IamInstanceProfile=request.get("JobFlowRole"),
         ),
         InstanceCollectionType="INSTANCE_FLEET" if item.uses_fleets else "INSTANCE_GROUP",

@@ -63,6 +63,30 @@ class SecondResize(StrEnum):
     a third takes the place of the second."""
 
 
+class ZoneChoice(StrEnum):
+    """Which of several subnets EMR takes for a cluster. The guide says: the best fit, all instances in one zone."""
+
+    SUPPLIED = "supplied"
+    """The first in the request whose zone sells all that is asked for; the first one when none does."""
+    FIRST = "first"
+    """The first in the request, whatever its zone sells: a choice that turns out bad."""
+
+
+class LostPrimary(StrEnum):
+    """What becomes of a cluster whose only primary instance is gone. Both have been reported of EMR."""
+
+    ENDS = "ends"
+    STAYS = "stays"
+    """It is shown as before, for ever."""
+
+
+class TimeoutAction(StrEnum):
+    """SpotProvisioningTimeoutAction."""
+
+    SWITCH_TO_ON_DEMAND = "SWITCH_TO_ON_DEMAND"
+    TERMINATE_CLUSTER = "TERMINATE_CLUSTER"
+
+
 class InstanceState(StrEnum):
     PROVISIONING = "PROVISIONING"
     BOOTSTRAPPING = "BOOTSTRAPPING"
