@@ -57,8 +57,8 @@ def test_units_are_counted_for_the_part_of_a_life_that_is_within_the_time() -> N
 def test_times_of_jobs_are_by_profile_and_priority_the_most_urgent_first() -> None:
     done = {"attempt": 1, "cluster_id": "j-1", "claimed_at": NOW - 905}
     jobs = [
-        job("a", 900, NOW - 1000).model_copy(
-            update={**done, "state": JobState.SUCCEEDED, "started_at": NOW - 900, "ended_at": NOW - 300, "waited_s": 95.0}
+        job("a", 900, NOW - 1000, waited_s=95.0).model_copy(
+            update={**done, "state": JobState.SUCCEEDED, "started_at": NOW - 900, "ended_at": NOW - 300}
         ),
         job("b", 900, NOW - 800).model_copy(
             update={**done, "state": JobState.FAILED, "started_at": NOW - 500, "ended_at": NOW - 100, "waited_s": 290.0,
