@@ -1,4 +1,4 @@
-"""Races for a cluster and for a place in a pool: each racer is a thread, and begins within milliseconds of the others."""
+"""Races for a cluster and for a place in a pool: each racer is a thread, and all begin within milliseconds."""
 
 from __future__ import annotations
 
