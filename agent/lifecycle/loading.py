@@ -1,0 +1,121 @@
+"""What the core has to know, read from the store. Indexes say what to look at; what rows say of each other is read by
+key, as it is now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+from agent.lifecycle.events import (
+    CapacityMissing,
+    ClusterChanged,
+    DeadlineCame,
+    EndAsked,
+    Event,
+    FleetChanged,
+    JobCancelled,
+    JobSubmitted,
+    LaunchAsked,
+    ObjectCreated,
+    OwnerEnded,
+    StepChanged,
+)
+from agent.lifecycle.known import Known, View
+from agent.lifecycle.ladder import attempt_in
+from agent.lifecycle.rows import ClusterRow, JobRow, OwnerRow, Row
+from agent.lifecycle.store import Store
+
+R = TypeVar("R", bound=Row)
+
+
+def known(store: Store, event: Event) -> Known:
+    """What the event is about. Raises Fault."""
+    match event:
+        case OwnerEnded(owner=owner):
+            clusters, launches = store.of_owner(owner)
+            # the index may be behind: of a launch only its present attempt can be closed
+            present = tuple(row for one in launches if (row := store.launch(one.id)) is not None)
+            return Known(clusters=clusters, launches=present, jobs=store.jobs_of(owner))
+        case LaunchAsked():
+            return _of_wish(store, event)
+        case ObjectCreated():
+            return Known(profiles=tuple(store.profiles()))
+        case JobSubmitted(id=job_id, profile=name):
+            job_profile = store.job_profile(name)
+            profile = None if job_profile is None else store.profile(job_profile.cluster_profile)
+            owners = owners_of(store, (event.owner,))
+            return Known(job=store.job(job_id), job_profile=job_profile, profile=profile, owners=owners)
+        case JobCancelled(id=job_id):
+            return Known(job=store.job(job_id))
+        case StepChanged(cluster_id=cluster_id, name=name):
+            return around(store, store.cluster(cluster_id), store.job(name.rpartition(".")[0]))
+        case ClusterChanged(cluster_id=cluster_id, name=name):
+            return around(store, store.cluster(cluster_id), name=name)
+        case (
+            FleetChanged(cluster_id=cluster_id)
+            | CapacityMissing(cluster_id=cluster_id)
+            | DeadlineCame(cluster_id=cluster_id)
+            | EndAsked(cluster_id=cluster_id)
+        ):
+            return Known(cluster=store.cluster(cluster_id))
+        case _:
+            return Known()
+
+
+def _of_wish(store: Store, event: LaunchAsked) -> Known:
+    profile = store.profile(event.profile)
+    return Known(
+        launch=store.launch(event.id),
+        profile=profile,
+        profiles=() if profile is not None else tuple(store.profiles()),
+        owners=owners_of(store, (event.owner, event.alias)),
+    )
+
+
+def around(store: Store, cluster: ClusterRow | None, job: JobRow | None = None, name: str = "") -> Known:
+    """The cluster, its launch (else the one whose name it bears), its profile, and the job: the given one, or the one
+    that has claimed it."""
+    launch_id = cluster.launch_id if cluster is not None else None
+    if launch_id is None and (bears := attempt_in(name)) is not None:
+        launch_id = bears[0]
+    launch = None if launch_id is None else store.launch(launch_id)
+    named = cluster.profile if cluster is not None else launch.profile if launch is not None else None
+    if job is None and cluster is not None and cluster.claim is not None:
+        job = store.job(cluster.claim)
+    return Known(cluster=cluster, launch=launch, profile=None if named is None else store.profile(named), job=job)
+
+
+def view(store: Store, launches_named: Iterable[str] = ()) -> View:
+    """Everything that has not ended, and what it names; also these launches. Raises Fault."""
+    profiles = tuple(store.profiles())
+    slots = tuple(slot for one in profiles if one.pooled for slot in store.slots(one.name))
+    jobs = {row.id: row for row in store.open_jobs()}
+    launches = {row.id: row for row in store.open_launches()}
+    clusters = {row.id: row for row in store.open_clusters()}
+    named = [row.launch_id for row in clusters.values()] + [slot.launch_id for slot in slots] + [*launches_named]
+    _complete(launches, named, store.launch)
+    _complete(clusters, [row.cluster_id for row in (*launches.values(), *jobs.values())], store.cluster)
+    _complete(jobs, [row.claim for row in clusters.values()], store.job)
+    names = [
+        name for row in (*launches.values(), *clusters.values()) if not row.pool for name in (row.owner, row.alias)
+    ]
+    owners = owners_of(store, [*names, *(job.owner for job in jobs.values())])
+    return View(
+        clusters=tuple(clusters.values()),
+        launches=tuple(launches.values()),
+        jobs=tuple(jobs.values()),
+        profiles=profiles,
+        slots=slots,
+        owners=owners,
+    )
+
+
+def owners_of(store: Store, names: Iterable[str | None]) -> tuple[OwnerRow, ...]:
+    found = (store.owner(name) for name in dict.fromkeys(names) if name)
+    return tuple(row for row in found if row is not None)
+
+
+def _complete(there: dict[str, R], named: Iterable[str | None], get: Callable[[str], R | None]) -> None:
+    for key in dict.fromkeys(named):
+        if key and key not in there and (row := get(key)) is not None:
+            there[key] = row
