@@ -94,11 +94,11 @@ def view(store: Store, launches_named: Iterable[str] = ()) -> View:
     clusters = {row.id: row for row in store.open_clusters()}
     named = [row.launch_id for row in clusters.values()] + [slot.launch_id for slot in slots] + [*launches_named]
     _complete(launches, named, store.launch)
-    _complete(clusters, [row.cluster_id for row in (*launches.values(), *jobs.values())], store.cluster)
-    _complete(jobs, [row.claim for row in clusters.values()], store.job)
-    names = [
-        name for row in (*launches.values(), *clusters.values()) if not row.pool for name in (row.owner, row.alias)
-    ]
+    _complete(clusters, [launch.cluster_id for launch in launches.values()], store.cluster)
+    _complete(clusters, [job.cluster_id for job in jobs.values()], store.cluster)
+    _complete(jobs, [cluster.claim for cluster in clusters.values()], store.job)
+    names = [name for one in launches.values() if not one.pool for name in (one.owner, one.alias)]
+    names += [name for one in clusters.values() if not one.pool for name in (one.owner, one.alias)]
     owners = owners_of(store, [*names, *(job.owner for job in jobs.values())])
     return View(
         clusters=tuple(clusters.values()),
