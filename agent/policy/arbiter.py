@@ -23,7 +23,7 @@ from agent.domain.requests import BY_HAND
 from agent.policy.reasons import Why, own
 from agent.settings_policy import SHORTAGE
 
-ENDS = {Why.ORDERED_END: 11, Why.DEADLINE: 10, Why.ZERO_CORE: 9}
+ENDS = {Why.ORDERED: 11, Why.DEADLINE: 10, Why.ZERO_CORE: 9}
 """The weights of ends, but for that of an idle cluster."""
 
 
@@ -69,18 +69,18 @@ def alike(one: Decision, other: Decision) -> bool:
 
 def ends_at_once(decision: Decision) -> bool:
     """An end by a deadline or an order: somebody's will, which asks nobody whether there is work."""
-    return isinstance(decision, Terminate) and not _codes(decision).isdisjoint({Why.DEADLINE, Why.ORDERED_END})
+    return isinstance(decision, Terminate) and not _codes(decision).isdisjoint({Why.DEADLINE, Why.ORDERED})
 
 
 def ends_for_idleness(decision: Decision) -> bool:
     """Any end but one by a deadline, an order, or the loss of all core nodes."""
-    others = {Why.DEADLINE, Why.ORDERED_END, Why.ZERO_CORE}
+    others = {Why.DEADLINE, Why.ORDERED, Why.ZERO_CORE}
     return isinstance(decision, Terminate) and _codes(decision).isdisjoint(others)
 
 
 def ends_unannounced(decision: Decision) -> bool:
     """An end that no notice could put off: it is decided elsewhere, or nobody can use the cluster any more."""
-    return isinstance(decision, Terminate) and not _codes(decision).isdisjoint({Why.ORDERED_END, Why.ZERO_CORE})
+    return isinstance(decision, Terminate) and not _codes(decision).isdisjoint({Why.ORDERED, Why.ZERO_CORE})
 
 
 def _codes(decision: Decision) -> frozenset[str]:

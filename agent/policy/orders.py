@@ -45,7 +45,7 @@ def decide(observation: Observation, settings: Settings) -> tuple[Decision, ...]
     if known is None or known.end_reason is None:
         return ()
     why = f": {known.end_why}" if known.end_why else ""
-    return (Terminate((Reason(Why.ORDERED_END, f"the table says that it is to end ({known.end_reason}){why}"),)),)
+    return (Terminate((Reason(Why.ORDERED, f"the table says that it is to end ({known.end_reason}){why}"),)),)
 
 
 def unclaimed(observation: Observation, decision: Decision, settings: Settings) -> Decision:

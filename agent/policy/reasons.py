@@ -44,7 +44,7 @@ class Why(StrEnum):
     NOTICE_RUNNING = "notice-running"
     ZERO_CORE = "zero-core"
     ZERO_CORE_COUNTING = "counting-zero-core"
-    ORDERED_END = "ordered"
+    ORDERED = "ordered"
     # what became of the other proposals
     NO_POLICY = "no-policy"
     BESIDE = "beside"

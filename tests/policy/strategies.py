@@ -10,7 +10,8 @@ from agent.domain.datums import Distribution
 from agent.domain.decisions import Decision, Hold, Reason, Resize, Terminate
 from agent.domain.fleets import Cluster, Collection, Fleet, FleetNode
 from agent.domain.observation import Evidence, History, Observation
-from agent.domain.readings import Application, ClusterManager, ClusterNode, ClusterReading
+from agent.domain.orders import Orders
+from agent.domain.readings import Application, ClusterManager, ClusterNode, ClusterReading, HdfsReading
 from agent.domain.rights import Capability, MissingRight
 from agent.domain.signals import Signal
 from agent.policy.reasons import Why
@@ -54,6 +55,7 @@ fleets = st.builds(
     provisioned_on_demand=st.integers(0, 3),
     provisioned_spot=st.integers(0, 30),
     largest_unit=st.integers(1, 8),
+    has_core=st.none() | st.booleans(),
     nodes=st.none()
     | st.lists(
         st.builds(FleetNode, hosts=st.lists(HOSTS, max_size=2).map(tuple), units=st.integers(1, 8)), max_size=6
@@ -85,6 +87,7 @@ clusters = st.builds(
     collection=st.sampled_from(Collection),
     termination_protected=st.booleans(),
     foreign_scaler=st.sampled_from([None, None, "managed scaling policy"]),
+    terminate_at=st.none() | st.just(NOW + 5000) | TIMES,
 )
 nodes = st.builds(
     ClusterNode,
@@ -138,6 +141,8 @@ histories = st.builds(
     terminate_sent_at=MAYBE_TIMES,
     unused_since=st.dictionaries(st.just("application_1"), TIMES),
     queue_limited_since=MAYBE_TIMES,
+    core_seen=st.booleans(),
+    coreless_since=MAYBE_TIMES,
 )
 calm_histories = st.builds(
     lambda rules, idle_since, noticed: History(
@@ -188,6 +193,17 @@ missing = st.builds(
     retry_at=TIMES,
 )
 
+orders = st.builds(
+    Orders,
+    heard_at=st.none() | YOUNG | TIMES,
+    terminate_at=st.none() | st.just(NOW + 5000) | TIMES,
+    end_reason=st.sampled_from([None, None, None, "owner-done"]),
+    end_why=st.text(max_size=5),
+    claim=st.sampled_from([None, None, "job-1"]),
+    drain=st.sampled_from([None, None, "retired"]),
+)
+hdfs = st.builds(HdfsReading, at=YOUNG | TIMES, total_load=st.integers(0, 9), live_data_nodes=st.integers(0, 3))
+
 observations = st.builds(
     Observation,
     at=st.just(NOW),
@@ -198,6 +214,8 @@ observations = st.builds(
     reading=mostly(calm_readings, st.none() | readings),
     history=mostly(calm_histories, histories),
     missing=mostly(st.just(()), st.lists(missing, max_size=3).map(tuple)),
+    orders=mostly(st.none(), orders),
+    hdfs=st.none() | hdfs,
 )
 
 HEAP = {"name": "heap", "signal": "Heap", "statistic": "Maximum", "comparison": ">", "bound": 80, "for_s": 0}

@@ -68,12 +68,12 @@ def shrinks_or_ends(decision: Decision) -> bool:
 def test_a_missing_or_stale_view_never_scales_in_or_terminates(
     seen: Observation, told: Settings, view: str, age: float | None
 ) -> None:
-    """A hard deadline alone does not look at the fleet."""
+    """Only a hard deadline and an order do not look at the fleet."""
     found = getattr(seen, view)
     worse = None if age is None or found is None else replace(found, at=NOW - age)
     decision = consider(replace(seen, **{view: worse}), told, GUARDS).decision
     if view == "fleet" and isinstance(decision, Terminate):
-        assert decision.because[0].code == Why.DEADLINE
+        assert decision.because[0].code in {Why.DEADLINE, Why.ORDERED}
     else:
         assert not shrinks_or_ends(decision)
 
