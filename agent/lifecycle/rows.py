@@ -59,11 +59,13 @@ def job_profile_key(name: str) -> str:
     return f"JOBPROFILE#{name}"
 
 
-SLOTS = "SLOT#"
+def slots_of(profile: str) -> str:
+    """What the places of a pool are listed by."""
+    return f"SLOT#{profile}"
 
 
 def slot_key(profile: str, number: int) -> str:
-    return f"{SLOTS}{profile}#{number}"
+    return f"{slots_of(profile)}#{number}"
 
 
 class ClusterRow(Row):
@@ -282,3 +284,4 @@ class SlotRow(Row):
     number: int
     launch_id: str
     taken_at: float
+    open: str

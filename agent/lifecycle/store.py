@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from agent.lifecycle.rows import (
-    SLOTS,
     ClusterProfile,
     ClusterRow,
     JobProfile,
@@ -27,16 +26,35 @@ from agent.lifecycle.rows import (
     profile_key,
     rank,
     slot_key,
+    slots_of,
 )
-from agent.lifecycle.table import Above, Absent, Below, Change, Condition, Equals, Index, NoneOf, OneOf, Present, Table
+from agent.lifecycle.table import (
+    KEY,
+    Above,
+    Absent,
+    Below,
+    Change,
+    Condition,
+    Equals,
+    Index,
+    NoneOf,
+    OneOf,
+    Present,
+    Table,
+)
 from agent.lifecycle.words import ENDED, JOB_ENDED, READY, EndReason, JobState, LaunchState, Phase, State
 
 CLUSTER, LAUNCH, JOB = "CLUSTER", "LAUNCH", "JOB"
+PROFILE, JOB_PROFILE = "PROFILE", "JOBPROFILE"
+"""What rows are listed by, as long as they count (Index.OPEN)."""
 CLAIM_LEASE_S = 180.0
 """Whoever claims a launch has either asked EMR or died after so long: longer than the function may run."""
 
 OWNER_KEPT_S = 15 * 86400.0
 """A message waits in a queue for 14 days at most (SQS, MessageRetentionPeriod)."""
+
+KEPT_S = 90 * 86400.0
+"""So long a row stays after its end, for reports (DynamoDB's time to live)."""
 
 R = TypeVar("R", bound=Row)
 _STATES_ENDED = sorted(ENDED)
@@ -66,13 +84,13 @@ class Store:
         return self._get(JobProfile, job_profile_key(name))
 
     def profiles(self) -> Iterator[ClusterProfile]:
-        return map(ClusterProfile.of, self._table.keyed("PROFILE#"))
+        return map(ClusterProfile.of, self._table.rows(Index.OPEN, PROFILE))
 
     def job_profiles(self) -> Iterator[JobProfile]:
-        return map(JobProfile.of, self._table.keyed("JOBPROFILE#"))
+        return map(JobProfile.of, self._table.rows(Index.OPEN, JOB_PROFILE))
 
     def slots(self, profile: str) -> Iterator[SlotRow]:
-        return map(SlotRow.of, self._table.keyed(f"{SLOTS}{profile}#"))
+        return map(SlotRow.of, self._table.rows(Index.OPEN, slots_of(profile)))
 
     def open_clusters(self) -> Iterator[ClusterRow]:
         """As the index has them: what has just begun or ended may be missing or still there."""
@@ -111,9 +129,11 @@ class Store:
 
     def put_profile(self, profile: ClusterProfile | JobProfile) -> None:
         """In the place of the one before."""
+        kind = PROFILE if isinstance(profile, ClusterProfile) else JOB_PROFILE
+        attributes = {**profile.attributes, "open": kind}
         there = self._table.get(profile.key) or {}
-        gone = [name for name in there if name not in profile.item()]
-        self._table.change(Change(key=profile.key, set=profile.attributes, remove=gone))
+        gone = [name for name in there if name != KEY and name not in attributes]
+        self._table.change(Change(key=profile.key, set=attributes, remove=gone))
 
     # launches
 
@@ -128,6 +148,7 @@ class Store:
             number=launch.slot,
             launch_id=launch.id,
             taken_at=launch.created_at,
+            open=slots_of(launch.profile),
         )
         return self._table.change_all([wish, Change(key=slot.key, set=slot.attributes, when=[Absent("launch_id")])])
 
@@ -145,7 +166,8 @@ class Store:
         return self._launch(launch_id, changed, left)
 
     def launched(self, launch: LaunchRow, cluster: ClusterRow) -> bool:
-        """This cluster came of the claimed attempt. False: another one has, or the launch is not wanted any more."""
+        """This cluster came of the claimed attempt, though it may have ended since. False: another one has, or the
+        launch is not wanted any more."""
         came = Change(
             key=launch.key,
             set={"state": LaunchState.LAUNCHED.value, "cluster_id": cluster.id},
@@ -155,7 +177,10 @@ class Store:
                 Absent("cluster_id"),
             ],
         )
-        return self._table.change_all([came, _known(cluster)])
+        if self._table.change_all([came, _known(cluster)]):
+            return True
+        row = self.cluster(cluster.id)
+        return row is not None and row.phase is Phase.ENDED and self._table.change(came) is not None
 
     def know(self, cluster: ClusterRow) -> ClusterRow | None:
         """Make the row of a cluster; what is known of it already stays. None: it has ended."""
@@ -180,11 +205,13 @@ class Store:
         when: list[Condition] = [Equals("attempt", launch.attempt), Equals("state", LaunchState.LAUNCHED)]
         return self._launch(launch.id, changed, when, remove=["cluster_id", "claimed_at"])
 
-    def close_launch(self, launch: LaunchRow, state: LaunchState, why: str | None = None) -> LaunchRow | None:
+    def close_launch(
+        self, launch: LaunchRow, state: LaunchState, now: float, why: str | None = None
+    ) -> LaunchRow | None:
         """No further attempt: ENDED, FAILED or CANCELLED; its place in the pool is free. None: it has moved on."""
         changed = Change(
             key=launch.key,
-            set={"state": state.value, **({"why": why} if why else {})},
+            set={"state": state.value, "expires_at": now + KEPT_S, **({"why": why} if why else {})},
             remove=["open"],
             when=[Equals("state", launch.state), Equals("attempt", launch.attempt)],
         )
@@ -210,7 +237,7 @@ class Store:
             changed["reason_code"] = code
         gone: list[str] = []
         if state in ENDED:
-            changed |= {"phase": Phase.ENDED.value, "ended_at": at}
+            changed |= {"phase": Phase.ENDED.value, "ended_at": at, "expires_at": now + KEPT_S}
             gone = ["open"]
         when: list[Condition] = [
             Present("open"),
@@ -347,7 +374,7 @@ class Store:
         """The job's end, of the attempt that `job` is in. None: it has ended before, or is in another attempt. One that
         an execution waits for stays open until that has been told."""
         when: list[Condition] = [NoneOf("state", _JOBS_ENDED), Equals("attempt", job.attempt)]
-        changed = {"state": state.value, "why": list(why), "ended_at": now}
+        changed = {"state": state.value, "why": list(why), "ended_at": now, "expires_at": now + KEPT_S}
         closed = [] if job.task_token else ["open"]
         return self._job(job.id, changed, when, remove=["queue", "rank", *closed])
 

@@ -92,7 +92,7 @@ class Index(Enum):
     """Clusters, launches and jobs of an owner; `created_at` is a number."""
     ALIAS = ("alias", "created_at")
     OPEN = ("open", "key")
-    """What has not ended, by kind: CLUSTER, LAUNCH, JOB."""
+    """What has not ended, by kind: CLUSTER, LAUNCH, JOB; profiles, and the places of a pool that are taken."""
     QUEUE = ("queue", "rank")
     """Jobs that wait, by the cluster profile that can run them, the most urgent first."""
 
