@@ -1,11 +1,13 @@
-"""A tar.gz whose bytes follow from its entries alone: sorted, without times, owners, or the archive's own name."""
+"""Archives whose bytes follow from their entries alone: sorted, without times, owners, or the archive's own name."""
 
 from __future__ import annotations
 
 import gzip
 import hashlib
 import io
+import stat
 import tarfile
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -42,12 +44,13 @@ class Written:
 
 
 def write(tree: Tree, path: Path) -> Written:
-    """Write the tree to `path`, whose folder is made. The file is whole or not there.
+    """Write the tree to `path`, whose folder is made: as a zip if its name ends so, else as a tar.gz. The file is
+    whole or not there.
 
-    The same tree gives the same tar in any place; its compressed form also needs the same zlib.
+    The same tree gives the same tar in any place; its compressed form, and a zip, also need the same zlib.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    packed = gzip_of(tar_of(tree))
+    packed = zip_of(tree) if path.suffix == ".zip" else gzip_of(tar_of(tree))
     partial = path.with_name(f".{path.name}.partial")
     partial.write_bytes(packed)
     partial.replace(path)
@@ -69,6 +72,21 @@ def gzip_of(data: bytes) -> bytes:
     buffer = io.BytesIO()
     with gzip.GzipFile(filename="", mode="wb", fileobj=buffer, mtime=0, compresslevel=9) as packed:
         packed.write(data)
+    return buffer.getvalue()
+
+
+def zip_of(tree: Tree) -> bytes:
+    """Everybody may read what is unpacked of it, as Lambda asks for. Raises ValueError for a link."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as packed:
+        for name, entry in sorted(tree.items()):
+            if entry.link:
+                raise ValueError(f"{name} is a link, which not every program unpacks as one")
+            # its time is the earliest there is, unless another is given
+            header = zipfile.ZipInfo(name)
+            header.create_system = 3
+            header.external_attr = (stat.S_IFREG | (SCRIPT_MODE if entry.executable else FILE_MODE)) << 16
+            packed.writestr(header, entry.data, zipfile.ZIP_DEFLATED, compresslevel=9)
     return buffer.getvalue()
 
 

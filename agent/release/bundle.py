@@ -1,4 +1,7 @@
-"""The bundle: the agent and its locked dependencies for one architecture, and what install.sh puts beside them."""
+"""The bundle: the agent and its locked dependencies for one architecture, and what install.sh puts beside them.
+
+The same agent and dependencies are the function that launches and ends clusters, as an archive for AWS Lambda.
+"""
 
 from __future__ import annotations
 
@@ -17,12 +20,14 @@ from agent.release.places import PACKAGE, ReleaseError, part, wheel_cache
 AIM_BYTES = 15_000_000
 """What a bundle without an interpreter should stay under: it is fetched while a cluster starts."""
 
+Kind = Literal["bundle", "function", "python"]
+
 
 @dataclass(frozen=True, slots=True)
 class Archive:
     """One archive of a release, wherever it was built."""
 
-    kind: Literal["bundle", "python"]
+    kind: Kind
     architecture: str
     version: str
     path: Path
@@ -33,7 +38,7 @@ class Archive:
 class Built:
     """An archive that was written here. `glibc_minor` is the N of the glibc 2.N that it needs at least."""
 
-    kind: Literal["bundle", "python"]
+    kind: Kind
     architecture: str
     version: str
     glibc_minor: int
@@ -42,6 +47,18 @@ class Built:
     @property
     def archive(self) -> Archive:
         return Archive(self.kind, self.architecture, self.version, self.written.path, self.written.sha256)
+
+
+def build_all(
+    output: Path,
+    architectures: Iterable[str] = wheels.ARCHITECTURES,
+    pythons: Sequence[Path] = (),
+    cache: Path | None = None,
+) -> list[Built]:
+    """All that a release has: what `build` writes, and the function's archive of each architecture. Raises the same."""
+    architectures = list(architectures)
+    built = build(output, architectures, pythons, cache)
+    return built + [_function(output, architecture, cache or wheel_cache()) for architecture in architectures]
 
 
 def build(
@@ -63,16 +80,21 @@ def build(
 
 
 def find(folder: Path, architectures: Iterable[str] = wheels.ARCHITECTURES) -> list[Archive]:
-    """The archives of this version that `build` left in a folder. Raises ReleaseError when one is missing."""
+    """The archives of this version that `build_all` left in a folder. Raises ReleaseError when one is missing."""
     found = []
     for architecture in architectures:
-        path = folder / bundle_name(architecture)
-        if not path.is_file():
-            others = ", ".join(sorted(each.name for each in folder.glob("*.tar.gz"))) or "no archive"
-            raise ReleaseError(
-                f"{folder} has {others} and not {path.name}: `tidemark bundle --output {folder}` writes it"
-            )
-        found.append(Archive("bundle", architecture, agent.__version__, path, _sha256(path)))
+        of_kind: dict[Kind, Path] = {
+            "bundle": folder / bundle_name(architecture),
+            "function": folder / function_name(architecture),
+        }
+        for kind, path in of_kind.items():
+            if not path.is_file():
+                others = ", ".join(sorted(e.name for e in folder.glob("*") if e.suffix in {".gz", ".zip"}))
+                raise ReleaseError(
+                    f"{folder} has {others or 'no archive'} and not {path.name}: "
+                    f"`tidemark bundle --output {folder}` writes it"
+                )
+            found.append(Archive(kind, architecture, agent.__version__, path, _sha256(path)))
         pythons = sorted(folder.glob(python_name(architecture, "*")))
         if len(pythons) > 1:
             raise ReleaseError(f"{folder} has more than one interpreter for {architecture}: leave one there")
@@ -84,6 +106,10 @@ def find(folder: Path, architectures: Iterable[str] = wheels.ARCHITECTURES) -> l
 
 def bundle_name(architecture: str, version: str = agent.__version__) -> str:
     return f"tidemark-{version}-{architecture}.tar.gz"
+
+
+def function_name(architecture: str, version: str = agent.__version__) -> str:
+    return f"function-{version}-{architecture}.zip"
 
 
 def python_name(architecture: str, version: str) -> str:
@@ -111,6 +137,17 @@ def tree(shared: Tree, architecture: str, cache: Path) -> dict[str, Entry]:
     return entries
 
 
+def function_tree(architecture: str, cache: Path) -> dict[str, Entry]:
+    """All entries of the function's archive, which Lambda unpacks where Python looks first. Raises ReleaseError when a
+    binary among them would not run there: the runtime of Python 3.11 is an Amazon Linux 2."""
+    locked = wheels.fetch(part("requirements/agent.txt"), architecture, cache)
+    entries = selection.of_wheels(locked, selection.SERVICES_OF_FUNCTION) | selection.of_agent(PACKAGE)
+    entries["LICENSE"] = Entry(part("LICENSE").read_bytes())
+    if faults := misfits(entries, architecture):
+        raise ReleaseError(f"the function for {architecture} would not run: " + "; ".join(faults))
+    return entries
+
+
 def misfits(entries: Tree, architecture: str) -> list[str]:
     """Binaries for another processor or a newer glibc than a node has, each a sentence."""
     found = []
@@ -130,9 +167,18 @@ def _sha256(path: Path) -> str:
 
 def _bundle(output: Path, shared: Tree, architecture: str, cache: Path) -> Built:
     entries = tree(shared, architecture, cache)
-    minor = max(elf.glibc_minor(e.data) for e in entries.values() if elf.architecture(e.data))
     written = archive.write(entries, output / bundle_name(architecture))
-    return Built("bundle", architecture, agent.__version__, minor, written)
+    return Built("bundle", architecture, agent.__version__, _glibc_minor(entries), written)
+
+
+def _function(output: Path, architecture: str, cache: Path) -> Built:
+    entries = function_tree(architecture, cache)
+    written = archive.write(entries, output / function_name(architecture))
+    return Built("function", architecture, agent.__version__, _glibc_minor(entries), written)
+
+
+def _glibc_minor(entries: Tree) -> int:
+    return max(elf.glibc_minor(each.data) for each in entries.values() if elf.architecture(each.data))
 
 
 def _python(output: Path, each: Interpreter) -> Built:

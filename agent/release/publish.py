@@ -20,10 +20,18 @@ from agent.settings import AwsSettings
 INSTALL = "install.sh"
 SUMS = "SHA256SUMS"
 
-_TYPES = {".json": "application/json", ".gz": "application/gzip", ".sh": "text/x-shellscript", ".yaml": "text/yaml"}
+_TYPES = {
+    ".json": "application/json",
+    ".gz": "application/gzip",
+    ".sh": "text/x-shellscript",
+    ".yaml": "text/yaml",
+    ".zip": "application/zip",
+}
 
 _FOLDERS = ("units", "cloudformation", "terraform")
 _EXAMPLE = "config.example.toml"
+_MACHINES = "*.asl.json"
+"""State machines, in Amazon States Language."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +75,7 @@ def publish(
     store = Store(Clients(settings).s3, place)
     found = store.region(region)
     with tempfile.TemporaryDirectory(prefix="tidemark-publish-") as temporary:
-        built = () if folder else tuple(bundle.build(Path(temporary), architectures, pythons))
+        built = () if folder else tuple(bundle.build_all(Path(temporary), architectures, pythons))
         archives = bundle.find(folder, architectures) if folder else [each.archive for each in built]
         base = place.under(agent.__version__)
         objects = upload(store, base, contents(place, archives, topic, partition(found), queue))
@@ -98,6 +106,7 @@ def contents(
     for folder in _FOLDERS:
         files |= {f"{folder}/{name}": entry.data for name, entry in selection.of_folder(bootstrap / folder).items()}
     files[f"share/{_EXAMPLE}"] = _text(bootstrap / "share" / _EXAMPLE).encode()
+    files |= {path.name: path.read_bytes() for path in sorted(bootstrap.glob(_MACHINES))}
     policy = templates.fill_policy(_text(bootstrap / "iam-policy.json"), place, topic, partition, queue)
     files["iam-policy.json"] = policy.encode()
     values = templates.install_values(agent.__version__, base, archives)

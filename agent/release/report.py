@@ -10,7 +10,7 @@ from rich.table import Table
 
 from agent.release.bundle import AIM_BYTES, Built
 from agent.release.publish import Release
-from agent.release.snippets import Launch
+from agent.release.snippets import Deploy, Launch
 
 NODE_GLIBC = (("Amazon Linux 2", 26), ("Amazon Linux 2023", 34))
 
@@ -59,7 +59,7 @@ def as_data(built: Iterable[Built]) -> list[dict[str, Any]]:
     ]
 
 
-def paste(launch: Launch, release: Release) -> str:
+def paste(launch: Launch, deploy: Deploy, release: Release) -> str:
     """What somebody who launches clusters copies, for each way of launching one."""
     return f"""
 Put your settings at {launch.config}; without them the agent only observes. To begin with the example:
@@ -81,10 +81,13 @@ Terraform, aws_emr_cluster
 
 The value of the tag says how much the agent may do: observe, resize or terminate.
 Whole samples: {release.base.uri}/cloudformation/ and {release.base.uri}/terraform/.
+
+For a table, a queue and a function that launch clusters, know their state, and end them:
+{deploy.cli()}
 """
 
 
-def published_as_data(launch: Launch, release: Release) -> dict[str, Any]:
+def published_as_data(launch: Launch, deploy: Deploy, release: Release) -> dict[str, Any]:
     return {
         "version": release.version,
         "base": release.base.uri,
@@ -101,6 +104,7 @@ def published_as_data(launch: Launch, release: Release) -> dict[str, Any]:
         "cli": launch.cli(),
         "cloudformation": launch.cloudformation(),
         "terraform": launch.terraform(),
+        "deploy": {"template": deploy.template, "parameters": deploy.parameters, "cli": deploy.cli()},
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from pathlib import Path, PurePosixPath
 
 from agent.release.archive import Entry
@@ -12,6 +12,9 @@ from agent.release.places import NOT_ON_NODES, ReleaseError
 
 SERVICES = frozenset({"cloudwatch", "dynamodb", "ec2", "emr", "pricing", "s3", "sns", "sqs", "sts"})
 """Whose API descriptions the bundle keeps, newest version each. botocore describes some 400 services in 17 MB."""
+
+SERVICES_OF_FUNCTION = frozenset({"dynamodb", "emr", "scheduler", "sns", "sqs", "stepfunctions"})
+"""The same of the function that launches and ends clusters."""
 
 _TEST_FOLDERS = frozenset({"test", "tests"})
 _DOC_FOLDERS = frozenset({"doc", "docs", "examples"})
@@ -30,11 +33,12 @@ def of_agent(package: Path) -> dict[str, Entry]:
     return tree
 
 
-def of_wheels(wheels: Iterable[Path]) -> dict[str, Entry]:
-    """What the wheels install, as one flat folder. Raises ReleaseError when two of them bring the same path."""
+def of_wheels(wheels: Iterable[Path], services: Set[str] = SERVICES) -> dict[str, Entry]:
+    """What the wheels install, as one flat folder, with the descriptions of these services' APIs. Raises ReleaseError
+    when two of them bring the same path."""
     tree: dict[str, Entry] = {}
     for wheel in wheels:
-        for name, data in sorted(kept(_installed(wheel)).items()):
+        for name, data in sorted(kept(_installed(wheel), services).items()):
             if name in tree and tree[name].data != data:
                 raise ReleaseError(f"{wheel.name} brings {name}, which another wheel has with other bytes")
             tree[name] = Entry(data)
@@ -55,9 +59,9 @@ def of_folder(folder: Path) -> dict[str, Entry]:
     }
 
 
-def kept(files: Mapping[str, bytes]) -> dict[str, bytes]:
-    """Those that an agent on a node needs, licences and METADATA included."""
-    newest = _newest_descriptions(files)
+def kept(files: Mapping[str, bytes], services: Set[str] = SERVICES) -> dict[str, bytes]:
+    """Those that are needed where the agent or the function runs, licences and METADATA included."""
+    newest = _newest_descriptions(files, services)
     code = {PurePosixPath(name).parent for name in files if name.endswith(".py")}
     return {name: data for name, data in files.items() if _is_kept(name, code, newest)}
 
@@ -78,12 +82,12 @@ def _is_kept(name: str, code: set[PurePosixPath], newest: Mapping[tuple[str, str
     return True
 
 
-def _newest_descriptions(files: Iterable[str]) -> dict[tuple[str, str], str]:
+def _newest_descriptions(files: Iterable[str], services: Set[str]) -> dict[tuple[str, str], str]:
     """The newest API version by (data folder, service). Versions are dates, so they sort as text."""
     newest: dict[tuple[str, str], str] = {}
     for found in filter(None, map(_SERVICE_DATA.fullmatch, files)):
         key = (found["root"], found["service"])
-        if found["service"] in SERVICES:
+        if found["service"] in services:
             newest[key] = max(newest.get(key, ""), found["version"])
     return newest
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from agent.release.location import Location
@@ -67,6 +69,53 @@ class Launch:
             f'tags = {{ {TAG[0]} = "{TAG[1]}" }}',
         ]
         return _indented(lines)
+
+
+@dataclass(frozen=True, slots=True)
+class Deploy:
+    """What CloudFormation needs of a published release to make all that launches and ends clusters."""
+
+    place: Location
+    version: str
+    region: str
+    machine: str
+    """Of the function: one that the release has an archive for."""
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """Those of the template without which it is not made. Empty for the root of a bucket, which it cannot use."""
+        if not self.place.prefix:
+            return {}
+        return {
+            "ReleaseBucket": self.place.bucket,
+            "ReleasePrefix": self.place.prefix,
+            "TidemarkVersion": self.version,
+            "Architecture": LAMBDAS_WORDS[self.machine],
+        }
+
+    @property
+    def template(self) -> str:
+        return self.place.under(self.version).under("cloudformation/lifecycle.yaml").uri
+
+    def cli(self) -> str:
+        if not self.parameters:
+            return f"  {Path(self.template).name} asks for a release below a prefix: publish to one"
+        given = " ".join(f"{name}={value}" for name, value in self.parameters.items())
+        return (
+            f"  aws s3 cp {self.template} .\n"
+            f"  aws cloudformation deploy --region {self.region} --stack-name tidemark \\\n"
+            f"    --template-file lifecycle.yaml --capabilities CAPABILITY_IAM \\\n"
+            f"    --parameter-overrides {given}"
+        )
+
+
+LAMBDAS_WORDS = MappingProxyType({"aarch64": "arm64", "x86_64": "x86_64"})
+"""For processors (CreateFunction, Architectures)."""
+
+
+def deploy(place: Location, version: str, region: str, machines: Iterable[str]) -> Deploy:
+    """For Graviton where there is an archive for it: Lambda asks less for that."""
+    return Deploy(place, version, region, min(machines))
 
 
 def launch(place: Location, version: str) -> Launch:

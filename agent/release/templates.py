@@ -29,7 +29,7 @@ def install_values(version: str, base: Location, archives: Iterable[Archive]) ->
         if each.kind == "python":
             values[f"SHA256_PYTHON_{each.architecture}"] = each.sha256
             values[f"PYTHON_BUNDLE_{each.architecture}"] = each.path.name
-        else:
+        elif each.kind == "bundle":
             values[f"SHA256_{each.architecture}"] = each.sha256
     return values
 

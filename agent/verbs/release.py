@@ -43,7 +43,8 @@ INTERPRETER = click.option(
 )
 @AS_JSON
 def bundle(arch: str, pythons: tuple[Path, ...], output: Path, as_json: bool) -> None:
-    """Build what is unpacked on a node: the agent and its locked dependencies, for each architecture."""
+    """Build what is unpacked on a node, and what the function runs that launches and ends clusters: the agent and its
+    locked dependencies, for each architecture."""
     import json
 
     from rich.console import Console
@@ -51,7 +52,7 @@ def bundle(arch: str, pythons: tuple[Path, ...], output: Path, as_json: bool) ->
     with _releasing():
         from agent.release import bundle, report
 
-        built = bundle.build(output, _architectures(arch), pythons)
+        built = bundle.build_all(output, _architectures(arch), pythons)
     if as_json:
         click.echo(json.dumps(report.as_data(built), indent=2))
     else:
@@ -89,11 +90,12 @@ def publish(destination: str, arch: str, as_json: bool, **options: Any) -> None:
         place = location.parse(destination)
         release = publish.publish(place, _architectures(arch), **options)
         launch = snippets.launch(place, release.version)
+        deploy = snippets.deploy(place, release.version, release.region, _architectures(arch))
     if as_json:
-        click.echo(json.dumps(report.published_as_data(launch, release), indent=2))
+        click.echo(json.dumps(report.published_as_data(launch, deploy, release), indent=2))
     else:
         click.secho(report.published_line(release), fg="green")
-        click.echo(report.paste(launch, release))
+        click.echo(report.paste(launch, deploy, release))
     warn(report.warnings(release.built))
 
 

@@ -27,10 +27,12 @@ from agent.release.location import Location, parse
 from agent.release.places import CHECKOUT, ReleaseError
 from agent.release.store import Store
 from agent.sandbox.emr import SandboxServer
+from tests.release.test_lifecycle_template import plain
 from tests.running import CREDENTIALS
 
 VERSION = agent.__version__
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:notice"
+MACHINES = ("RunJob", "RunCluster")
 QUEUE = "arn:aws:sqs:eu-west-1:123456789012:tidemark-alarms"
 
 
@@ -77,6 +79,7 @@ def bucket(endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bu
     dist.mkdir()
     for architecture in ("x86_64", "aarch64"):
         (dist / bundle.bundle_name(architecture)).write_bytes(f"bundle {architecture}".encode())
+        (dist / bundle.function_name(architecture)).write_bytes(f"function {architecture}".encode())
     (dist / bundle.python_name("x86_64", "3.11.15")).write_bytes(b"python")
     return Bucket(name, endpoint, s3, dist)
 
@@ -93,6 +96,7 @@ def test_everything_that_a_launch_needs_is_there_and_adds_up(bucket: Bucket) -> 
         "cloudformation/lifecycle.yaml",
     }
     wanted |= {path.name for path in bucket.dist.iterdir()}
+    wanted |= {path.name for path in (CHECKOUT / "bootstrap").glob("*.asl.json")}
     wanted |= {f"terraform/{path.name}" for path in (CHECKOUT / "bootstrap" / "terraform").glob("*.tf")}
     wanted |= {
         f"units/{path.relative_to(CHECKOUT / 'bootstrap' / 'units')}"
@@ -285,6 +289,34 @@ def test_every_form_that_is_printed_asks_for_the_same(bucket: Bucket) -> None:
     assert f"'Path={script['Path']},Name=Tidemark,Args=[{','.join(script['Args'])}]'" in cli
     assert json.loads(cli.split("--configurations '")[1].split("'")[0]) == api["Configurations"]
     assert data["install"] == script["Path"]
+
+
+def test_the_command_that_deploys_names_what_was_published(bucket: Bucket) -> None:
+    text, data = bucket.publish().stdout, json.loads(bucket.publish("--json").stdout)["deploy"]
+    assert data["cli"] in text
+    given = data["parameters"]
+    assert given == {
+        "ReleaseBucket": bucket.name,
+        "ReleasePrefix": "tools/tidemark",
+        "TidemarkVersion": VERSION,
+        "Architecture": "arm64",
+    }
+    template = plain(cfn_yaml.loads(bucket.get("cloudformation/lifecycle.yaml").decode()))
+    asked = {name for name, each in template["Parameters"].items() if "Default" not in each}
+    assert asked <= given.keys() <= template["Parameters"].keys()
+    code = template["Resources"]["Function"]["Properties"]["Code"]["S3Key"]["Fn::Sub"][0]
+    keys = [code.replace("${Machine}", machine) for machine in ("aarch64", "x86_64")]
+    keys += [template["Resources"][name]["Properties"]["DefinitionS3Location"]["Key"]["Fn::Sub"] for name in MACHINES]
+    for key in keys:
+        for name, value in given.items():
+            key = key.replace("${" + name + "}", value)
+        assert key.removeprefix(f"tools/tidemark/{VERSION}/") in bucket.names()
+    assert f"--parameter-overrides {' '.join(f'{name}={value}' for name, value in given.items())}" in text
+
+
+def test_the_root_of_a_bucket_has_no_command_that_deploys(bucket: Bucket) -> None:
+    done = bucket.publish(to=f"s3://{bucket.name}")
+    assert "asks for a release below a prefix" in done.stdout
 
 
 def test_emr_takes_what_is_printed(bucket: Bucket) -> None:
