@@ -55,7 +55,7 @@ class KeptBusy:
             self._theirs_ns = found
         if found is None:
             os.close(os.open(self._path, os.O_CREAT | os.O_WRONLY | os.O_NOFOLLOW, 0o644))
-        os.utime(self._path, ns=(now_ns, now_ns), follow_symlinks=False)
+        os.utime(self._path, ns=(now_ns, now_ns))
         self._ours_ns = self._found()
 
     def _leave(self) -> None:
@@ -64,12 +64,12 @@ class KeptBusy:
             if self._theirs_ns is None:
                 self._path.unlink(missing_ok=True)
             else:
-                os.utime(self._path, ns=(self._theirs_ns, self._theirs_ns), follow_symlinks=False)
+                os.utime(self._path, ns=(self._theirs_ns, self._theirs_ns))
         self._ours_ns = self._theirs_ns = None
 
     def _found(self) -> int | None:
         try:
-            return self._path.lstat().st_mtime_ns
+            return self._path.stat().st_mtime_ns
         except FileNotFoundError:
             return None
 

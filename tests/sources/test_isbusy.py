@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.sources.isbusy import IsBusyFile
+from agent.sources.isbusy import IsBusyFile, KeptBusy
 
 
 def touched(path: Path, at: float) -> Path:
@@ -35,3 +35,66 @@ def test_a_file_that_cannot_be_looked_at_is_busy(tmp_path: Path) -> None:
     path.symlink_to(path)
     evidence = IsBusyFile(path, 3600, lambda: 0.0)()
     assert evidence.busy and "cannot be looked at" in evidence.detail
+
+
+class Kept:
+    """The file, what touches it for the lifecycle, and the probe, at a time that the test sets."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "isbusy"
+        self.now = 1_000_000.0
+        self.kept = KeptBusy(self.path, lambda: self.now)
+        self.probe = IsBusyFile(self.path, 3600, lambda: self.now, self.kept)
+
+    @property
+    def age_s(self) -> float:
+        return self.now - self.path.stat().st_mtime
+
+
+def test_while_a_job_has_the_cluster_the_file_stays_young_and_then_goes(tmp_path: Path) -> None:
+    it = Kept(tmp_path)
+    it.kept(False)
+    assert not it.path.exists()
+    for _ in range(3):
+        it.now += 60
+        it.kept(True)
+        assert it.age_s == 0
+        assert not it.probe().busy, "our own touch is no work of others"
+    it.kept(False)
+    assert not it.path.exists()
+
+
+def test_what_others_touched_counts_as_before_and_is_left_as_it_was(tmp_path: Path) -> None:
+    it = Kept(tmp_path)
+    touched(it.path, it.now - 1000)
+    it.kept(True)
+    assert it.age_s == 0
+    assert it.probe().detail == "touched 1000 s ago"
+    it.now += 100
+    touched(it.path, it.now)
+    it.now += 50
+    it.kept(True)
+    assert it.probe().detail == "touched 50 s ago"
+    it.kept(False)
+    assert it.age_s == 50
+
+
+def test_what_was_touched_or_removed_after_us_is_left_alone(tmp_path: Path) -> None:
+    it = Kept(tmp_path)
+    it.kept(True)
+    it.now += 10
+    touched(it.path, it.now)
+    it.kept(False)
+    assert it.age_s == 0
+    it.kept(True)
+    it.path.unlink()
+    it.kept(False)
+    assert not it.path.exists() and not it.probe().busy
+
+
+def test_a_file_that_cannot_be_touched_is_said_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    it = Kept(tmp_path)
+    it.path.symlink_to(it.path)
+    it.kept(True)
+    it.kept(True)
+    assert [record.getMessage() for record in caplog.records] == ["isbusy.cannot_be_touched"]
