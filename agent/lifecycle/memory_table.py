@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from bisect import bisect_left, insort
@@ -16,7 +17,6 @@ from agent.lifecycle.conditions import check, check_all, is_check, is_number, me
 from agent.lifecycle.table import KEY, Change, Index, Item
 
 _Row = dict[str, Any]
-_CONTAINERS = (Mapping, list, tuple)
 
 
 class MemoryTable:
@@ -164,11 +164,15 @@ def _after(row: _Row | None, change: Change) -> _Row | None:
 
 def _own(value: Any) -> Any:
     """A copy that nobody else holds, as JSON would give it back."""
-    if not isinstance(value, _CONTAINERS):
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    if isinstance(value, float) and math.isfinite(value):
         return value
     if isinstance(value, Mapping):
         return {name: _own(inner) for name, inner in value.items()}
-    return [_own(inner) for inner in value]
+    if isinstance(value, list | tuple):
+        return [_own(inner) for inner in value]
+    raise PermanentFault(f"not a value for DynamoDB: {value!r}")
 
 
 def _sum(there: Any, more: float, key: str, name: str) -> float:

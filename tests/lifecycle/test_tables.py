@@ -231,6 +231,13 @@ def test_what_no_table_would_take(table: Table, change: Change, said: str) -> No
     assert table.get("B") is None
 
 
+def test_a_value_that_dynamodb_does_not_have(table: Table) -> None:
+    for value in (float("inf"), float("nan"), {1, 2}, object()):
+        with pytest.raises(PermanentFault, match="not a value for DynamoDB"):
+            table.change(Change(key="A", set={"a": value}))
+    assert table.get("A") is None
+
+
 def test_two_changes_of_one_row_at_once_are_refused(table: Table) -> None:
     with pytest.raises(PermanentFault, match="two changes of one row"):
         table.change_all([Change(key="A", set={"a": 1}), Change(key="A", set={"b": 1})])

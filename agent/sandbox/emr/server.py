@@ -18,6 +18,7 @@ from werkzeug.serving import make_server
 from agent.domain.ports import Clock
 from agent.sandbox.cloudwatch.front import CloudWatchFront
 from agent.sandbox.cloudwatch.quotas import CLOUDWATCH_QUOTAS
+from agent.sandbox.dynamo_tokens import Tokens
 from agent.sandbox.emr.api import Call, EmrApi
 from agent.sandbox.emr.clockwork import Clockwork
 from agent.sandbox.emr.delays import Delays
@@ -102,7 +103,7 @@ class SandboxServer:
         self._clockwork = Clockwork(self.emr, self.nodes, self._processes, clock, self.bus.publish)
         if not serial_dynamodb:
             del locks["dynamodb"]
-        moto = Serial(DomainDispatcherApplication(create_backend_app), locks)
+        moto = Serial(Tokens(DomainDispatcherApplication(create_backend_app), clock), locks)
         self.scheduler = Scheduler(region, ACCOUNT, clock, moto, locks["scheduler"])
         self.sns = SnsFront(ACCOUNT, clock, lambda: self.endpoint, self.scheduler, sns_trust)
         self.cloudwatch = CloudWatchFront(
