@@ -148,6 +148,8 @@ def fault(error: BotoCoreError | ClientError, doing: str) -> Fault:
         passing = bool(reasons) and reasons <= PASSING_REASONS
         transient = passing or code(error) in THROTTLED | SERVICE_FAILED | EXPIRED | CONFLICTED or status(error) >= 500
         return TransientFault(text) if transient else PermanentFault(text)
+    if isinstance(error, ParamValidationError):
+        return PermanentFault(text)
     if isinstance(error, NO_CREDENTIALS):
         text += " (they come from AWS_PROFILE, from `aws configure`, or on a node from its instance profile)"
     return TransientFault(text)

@@ -13,7 +13,7 @@ from typing import Any
 
 from agent.aws.emr_calls import ask, outcome, refused
 from agent.domain.decisions import Outcome, Result
-from agent.domain.faults import Fault
+from agent.domain.faults import Fault, NotTakenFault
 from agent.domain.ports import Clock
 from agent.lifecycle.budget import Spender
 from agent.lifecycle.eyes import described
@@ -57,7 +57,7 @@ class ClusterEnder:
             return self._withheld("unknown")
         seen = self.eyes.describe(cluster_id)
         if seen is None:
-            return self._withheld("quota")
+            raise self._not_now("DescribeCluster")
         if seen.state in ENDING:
             self.deadlines.drop(cluster_id)
             return True
@@ -69,8 +69,7 @@ class ClusterEnder:
         marked = self._mark(cluster_id, reason, why) if row is not None else None
         if row is not None and marked is None:
             return self._withheld("claimed")
-        if not self._send(cluster_id, lifts):
-            return self._withheld("quota")
+        self._send(cluster_id, lifts)
         self.count(f"ClustersEnded.{reason}")
         if marked is not None:
             self.teller.ended(marked)
@@ -82,16 +81,15 @@ class ClusterEnder:
         marked = self.store.mark_end(cluster_id, reason, why, self.clock())
         return marked or _if_marked(self.store.cluster(cluster_id))
 
-    def _send(self, cluster_id: str, lifts: bool) -> bool:
+    def _send(self, cluster_id: str, lifts: bool) -> None:
         if lifts:
             if not self.budget.spend("SetTerminationProtection", self.clock()):
-                return False
+                raise self._not_now("SetTerminationProtection")
             lift = {"JobFlowIds": [cluster_id], "TerminationProtected": False}
             ask("SetTerminationProtection", self.client.set_termination_protection, **lift)
         if not self.budget.spend("TerminateJobFlows", self.clock()):
-            return False
+            raise self._not_now("TerminateJobFlows")
         terminate(self.client, cluster_id)
-        return True
 
     def _may_lift(self, row: ClusterRow | None, seen: Described) -> bool:
         known = row.profile if row is not None else seen.tags.get(PROFILE_TAG) if self._bears_our_tags(seen) else None
@@ -101,9 +99,13 @@ class ClusterEnder:
     def _bears_our_tags(self, seen: Described) -> bool:
         """A name like ours, or the same name from another table in this account, is no reason to end anything."""
         named = attempt_in(seen.name)
-        if named is None or seen.tags.get(LAUNCH_TAG) != f"{named[0]}.{named[1]}":
+        if named is None or seen.tags.get(LAUNCH_TAG) != f"{named.launch_id}.{named.attempt}":
             return False
         return seen.tags.get(TABLE_TAG, "") == self.table
+
+    def _not_now(self, operation: str) -> NotTakenFault:
+        self.count("EndsPostponed.quota")
+        return NotTakenFault(f"{operation}: our share of the quota is used up")
 
     def _withheld(self, because: str) -> bool:
         self.count(f"EndsWithheld.{because}")

@@ -39,14 +39,14 @@ class EmrEyes:
         counts = self._of_fleets(cluster_id) if by_fleet else self._of_groups(cluster_id)
         return replace(found, masters=counts.get("MASTER", 0), cores=counts.get("CORE")) if counts else found
 
-    def listed(self, created_after: float) -> list[Listed] | None:
-        """All pages or none. Clusters that are TERMINATING are left out too."""
+    def listed(self, created_after: float, *, ended: bool = False) -> list[Listed] | None:
+        """All pages or none."""
         found: list[Listed] = []
         more: dict[str, str] = {}
         for _ in range(MOST_PAGES):
             if not self._budget.spend("ListClusters", self._clock()):
                 return None
-            request = {"CreatedAfter": created_after, "ClusterStates": list(GOING), **more}
+            request = {"CreatedAfter": created_after, **({} if ended else {"ClusterStates": list(GOING)}), **more}
             page = ask("ListClusters", self._client.list_clusters, **request)
             found += [_listed(one) for one in page.get("Clusters", ())]
             if not (marker := page.get("Marker")):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from agent.lifecycle.rows import ClusterProfile, LaunchRow
 
@@ -40,11 +40,18 @@ def name_of(profile: str, launch_id: str, attempt: int) -> str:
     return f"{profile[: LONGEST_NAME - len(mark)]}{mark}"
 
 
-def attempt_in(name: str) -> tuple[str, int] | None:
+class Bears(NamedTuple):
+    """What a cluster's name tells."""
+
+    launch_id: str
+    attempt: int
+
+
+def attempt_in(name: str) -> Bears | None:
     """The launch id and attempt that a cluster's name bears. A name like that may be a stranger's all the same: before
     a cluster is ended for its name, its tags are looked at."""
     found = _NAME.fullmatch(name)
-    return None if found is None else (found["launch"], int(found["attempt"]))
+    return None if found is None else Bears(found["launch"], int(found["attempt"]))
 
 
 def request_of(profile: ClusterProfile, launch: LaunchRow, table: str = "") -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from agent.lifecycle.events import GoOn, StepChanged
 from agent.lifecycle.rows import ClusterRow, JobRow
 from agent.lifecycle.words import EndReason, State
 
@@ -48,14 +49,14 @@ class Eyes(Protocol):
 
     def describe(self, cluster_id: str, *, fleets: bool = False) -> Described | None: ...
 
-    def listed(self, created_after: float) -> list[Listed] | None:
-        """Those that were created after that time and have not ended."""
+    def listed(self, created_after: float, *, ended: bool = False) -> list[Listed] | None:
+        """Those that were created after that time and have not begun to end; with `ended` all of them."""
 
 
 class Ender(Protocol):
     def end(self, cluster_id: str, reason: EndReason, why: str) -> bool:
         """Whether EMR was asked, now or before, or had ended it already. False: it may not be ended for that reason
-        (claimed meanwhile, protected), or our share of the quota is used up. Raises Fault."""
+        (claimed meanwhile, protected). Raises Fault; a NotTakenFault when our share of the quota is used up."""
 
 
 class Launcher(Protocol):
@@ -68,6 +69,9 @@ class Runner(Protocol):
     def run(self, job: JobRow) -> str | None:
         """The id of the job's step on its cluster, which is added unless it is there. None: not now. Raises Fault; a
         PermanentFault when the cluster does not take steps any more."""
+
+    def look(self, job: JobRow) -> StepChanged | None:
+        """EMR's word on the job's step, as if it had been told of it. None: not now. Raises Fault."""
 
     def cancel(self, job: JobRow) -> None:
         """Ask EMR to cancel the job's step, if it has one. Raises Fault."""
@@ -90,8 +94,8 @@ class Deadlines(Protocol):
 
 
 class Later(Protocol):
-    def again(self, what: str, id: str) -> None:
-        """Let a GoOn come to the queue in a while. One that cannot be sent is counted: the sweep goes on too."""
+    def again(self, event: GoOn) -> None:
+        """Let it come to the queue in a while. One that cannot be sent is counted: the sweep goes on too."""
 
 
 class Teller(Protocol):

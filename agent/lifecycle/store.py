@@ -208,14 +208,16 @@ class Store:
     def close_launch(
         self, launch: LaunchRow, state: LaunchState, now: float, why: str | None = None
     ) -> LaunchRow | None:
-        """No further attempt: ENDED, FAILED or CANCELLED; its place in the pool is free. None: it has moved on."""
+        """No further attempt: ENDED, FAILED or CANCELLED; its place in the pool is free. The place of one that failed
+        rests until the sweep frees it: what EMR refuses today is not asked for again at once, and again. None: it has
+        moved on."""
         changed = Change(
             key=launch.key,
             set={"state": state.value, "expires_at": now + KEPT_S, **({"why": why} if why else {})},
             remove=["open"],
             when=[Equals("state", launch.state), Equals("attempt", launch.attempt)],
         )
-        if launch.slot is None:
+        if launch.slot is None or state is LaunchState.FAILED:
             row = self._table.change(changed)
             return None if row is None else LaunchRow.of(row)
         done = self._table.change_all([changed, _freed(launch)]) or self._table.change(changed) is not None

@@ -11,6 +11,7 @@ from agent.lifecycle.budget import Budget
 from agent.lifecycle.ending import ClusterEnder
 from agent.lifecycle.eyes import EmrEyes
 from agent.lifecycle.ladder import LAUNCH_TAG, PROFILE_TAG, TABLE_TAG, name_of
+from agent.lifecycle.launch import FleetLauncher
 from agent.lifecycle.memory_table import MemoryTable
 from agent.lifecycle.rows import ClusterProfile, ClusterRow, JobRow, LaunchRow, cluster_key, launch_key, profile_key
 from agent.lifecycle.store import Store
@@ -120,13 +121,18 @@ class Rig:
         self.table = table or MemoryTable()
         self.store = Store(self.table)
         self.client = client or once_client(it)
-        self.budget = Budget(self.table, 0.5)
+        self.budget = Budget(self.table, 1.0)
         self.heard = Heard()
         self.telemetry = Telemetry()
         self.eyes = EmrEyes(self.client, self.budget, it.clock)
         self.ender = ClusterEnder(
             store=self.store, eyes=self.eyes, client=self.client, budget=self.budget, deadlines=self.heard,
             teller=self.heard, clock=it.clock, count=self.telemetry.count, table=TABLE,
+        )  # fmt: skip
+
+        self.launcher = FleetLauncher(
+            store=self.store, eyes=self.eyes, client=self.client, budget=self.budget, ender=self.ender,
+            deadlines=self.heard, clock=it.clock, count=self.telemetry.count, table=TABLE,
         )  # fmt: skip
 
     def counts(self) -> Mapping[str, int]:
