@@ -122,4 +122,5 @@ class Table(Protocol):
         """Rows of an index in its order. They may be behind the truth by a moment: a hint, not a fact."""
 
     def keyed(self, prefix: str) -> Iterator[Item]:
-        """Rows whose key begins so: profiles and slots, of which there are few. Reads the whole table where it must."""
+        """Rows whose key begins so, those that have ended too: for lists that a person asks for. Reads the whole table
+        where it must."""
