@@ -59,7 +59,7 @@ def launch_id_of(profile: str, number: int, now: float) -> str:
 
 
 def owner_of(profile: str) -> str:
-    """Who a pool's clusters are launched for: whoever says that this owner is gone ends the whole pool."""
+    """Who a pool's clusters are launched for: nobody but the pool."""
     return f"pool/{profile}"
 
 

@@ -242,3 +242,15 @@ def test_of_two_planners_one_gets_the_place() -> None:
 def test_a_job_that_ran_is_claimed_by_nobody() -> None:
     done = job("a").model_copy(update={"state": JobState.RUNNING})
     assert planned(pool(), [cluster("c")], [done], slots=[slot(1)]) == ()
+
+
+def test_the_place_of_a_launch_that_failed_rests_until_the_sweep() -> None:
+    store = Store(MemoryTable())
+    for number, state in ((1, LaunchState.FAILED), (2, LaunchState.ENDED)):
+        row = launch(f"l-{number}", number)
+        assert store.ask_launch(row)
+        assert store.close_launch(row, state, NOW, "why") is not None
+    left = list(store.slots("etl"))
+    assert [one.number for one in left] == [1]
+    assert places(planned(pool(maximum=1), (), [job("a")], slots=left)) == []
+    assert store.free_slot(left[0])
