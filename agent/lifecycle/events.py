@@ -131,12 +131,15 @@ class EndAsked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GoOn:
-    """What could not be done at once, for want of our share of a quota: `{"go_on": {"what": ..., "id": ...}}`."""
+    """What could not be done at once, for want of our share of a quota: `{"go_on": {...}}`."""
 
     what: str
     """`launch`, `end` or `run`."""
     id: str
     """Of the launch, the cluster or the job."""
+    reason: EndReason | None = None
+    """Of an end."""
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -128,6 +128,8 @@ class _End(_Said):
 class _GoOn(_Said):
     what: Literal["launch", "end", "run"]
     id: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+    reason: EndReason | None = None
+    why: Why = ""
 
 
 class _OwnerMessage(_Said):
@@ -211,7 +213,7 @@ class _GoOnMessage(_Said):
     go_on: _GoOn
 
     def event_of(self, _: Delivery) -> Event:
-        return GoOn(what=self.go_on.what, id=self.go_on.id)
+        return GoOn(what=self.go_on.what, id=self.go_on.id, reason=self.go_on.reason, why=self.go_on.why)
 
 
 _Message = (

@@ -1,0 +1,125 @@
+"""Hears an event, asks the pure core what is to be done, and does it, one act after another.
+
+Nothing is held between two events: who dies in the middle is followed by the next delivery, or by the sweep. Faults go
+through to the caller, whose queue delivers again; what can be done although another act failed is done first.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from agent.domain.faults import Fault
+from agent.lifecycle import acts, decide, events, loading
+from agent.lifecycle import sweep as rules
+from agent.lifecycle.acts import Act
+from agent.lifecycle.hands import Hands, Moment
+from agent.lifecycle.ladder import attempt_in
+from agent.lifecycle.on_clusters import OnClusters
+from agent.lifecycle.on_jobs import OnJobs
+from agent.lifecycle.on_launches import OnLaunches
+
+LISTED_S = 7 * 86400.0
+"""Clusters that were created longer ago are known, or somebody has looked after them by hand."""
+MOST_ACTS = 20_000
+"""No event leads to more: a loop would be a bug, and the sweep goes on with what is left."""
+
+Doing = Callable[[Any, Moment], tuple[Act, ...]]
+"""Of an act; what is to be done next because of it."""
+
+
+class Conductor:
+    """Belongs to one thread. `now` is Unix seconds throughout."""
+
+    def __init__(self, hands: Hands) -> None:
+        self._hands = hands
+        self._doing = _doing(hands)
+
+    def hear(self, event: events.Event, now: float) -> None:
+        """Do all that the event asks for. Raises Fault: deliver it again."""
+        match event:
+            case events.GoOn():
+                self._perform(_go_on(event), Moment(now, again=True))
+            case events.SweepDue():
+                self.sweep(now)
+            case _:
+                known = loading.known(self._hands.store, event)
+                self._perform(decide.on_event(event, known, now, self._hands.settings), Moment(now, again=True))
+
+    def sweep(self, now: float) -> None:
+        """Look at everything that has not ended, and at what EMR has and the table has not. Raises the first Fault,
+        after having done all that did not fail."""
+        found = (*rules.sweep(loading.view(self._hands.store), now, self._hands.settings), *self._of_listed(now))
+        self._perform(found, Moment(now, again=False))
+
+    def _of_listed(self, now: float) -> tuple[Act, ...]:
+        after = now - LISTED_S
+        listed = self._hands.eyes.listed(after)
+        if listed is None:
+            self._hands.count("SweepsWithoutList")
+            return ()
+        named = [bears[0] for one in listed if (bears := attempt_in(one.name)) is not None]
+        # read after the list: what the list has the table has had time to know
+        view = loading.view(self._hands.store, named)
+        return rules.of_listed(listed, view, after, now, now, self._hands.settings)
+
+    def _perform(self, first: Iterable[Act], moment: Moment) -> None:
+        waiting = deque(first)
+        plans: dict[str, None] = {}
+        failed: Fault | None = None
+        for _ in range(MOST_ACTS):
+            if not waiting and plans:
+                waiting.append(acts.Plan(profile=plans.popitem()[0]))
+            if not waiting:
+                break
+            act = waiting.popleft()
+            try:
+                found = self._doing[type(act)](act, moment)
+            except Fault as error:
+                self._hands.count(f"LifecycleErrors.{type(act).__name__}")
+                failed = failed or error
+                continue
+            # a pool is looked at once, after all else that was to be done
+            plans |= dict.fromkeys(one.profile for one in found if isinstance(one, acts.Plan))
+            waiting.extend(one for one in found if not isinstance(one, acts.Plan))
+        if failed is not None:
+            raise failed
+
+
+def _go_on(event: events.GoOn) -> tuple[Act, ...]:
+    match event.what:
+        case "launch":
+            return (acts.Launch(launch_id=event.id),)
+        case "run":
+            return (acts.Run(job_id=event.id),)
+        case "end" if event.reason is not None:
+            return (acts.End(cluster_id=event.id, reason=event.reason, why=event.why),)
+    return ()
+
+
+def _doing(hands: Hands) -> Mapping[type[Any], Doing]:
+    clusters, launches, jobs = OnClusters(hands), OnLaunches(hands), OnJobs(hands)
+    return {
+        acts.Note: clusters.note,
+        acts.NoteStep: clusters.note_step,
+        acts.NoteOwner: clusters.note_owner,
+        acts.Remark: clusters.remark,
+        acts.Adopt: clusters.adopt,
+        acts.End: clusters.end,
+        acts.Ask: clusters.ask,
+        acts.Wish: launches.wish,
+        acts.Launch: launches.launch,
+        acts.TryAgain: launches.try_again,
+        acts.Close: launches.close,
+        acts.Free: launches.free,
+        acts.Plan: launches.plan,
+        acts.Submit: jobs.submit,
+        acts.Claim: jobs.claim,
+        acts.Run: jobs.run,
+        acts.Began: jobs.began,
+        acts.Finish: jobs.finish,
+        acts.Requeue: jobs.requeue,
+        acts.Release: jobs.release,
+        acts.StillRuns: jobs.still_runs,
+    }

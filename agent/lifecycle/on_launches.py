@@ -1,0 +1,63 @@
+"""Does the acts that are about launches and the places of pools."""
+
+from __future__ import annotations
+
+from agent.lifecycle import acts, pools
+from agent.lifecycle.acts import Act
+from agent.lifecycle.events import GoOn
+from agent.lifecycle.hands import Hands, Moment
+from agent.lifecycle.words import LaunchState
+
+
+class OnLaunches:
+    """Each method answers what is to be done next because of it, and raises Fault."""
+
+    def __init__(self, hands: Hands) -> None:
+        self._hands = hands
+        self._store = hands.store
+
+    def wish(self, act: acts.Wish, _: Moment) -> tuple[Act, ...]:
+        """A second delivery finds the wish there, and goes on with it all the same."""
+        launch_id = act.launch.id
+        written = self._store.ask_launch(act.launch) or self._store.launch(launch_id) is not None
+        return (acts.Launch(launch_id=launch_id),) if written else ()
+
+    def launch(self, act: acts.Launch, moment: Moment) -> tuple[Act, ...]:
+        if self._hands.launcher.go_on(act.launch_id) is None and moment.again:
+            row = self._store.launch(act.launch_id)
+            if row is not None and row.state is LaunchState.ASKED:
+                self._hands.later.again(GoOn(what="launch", id=act.launch_id))
+        return ()
+
+    def try_again(self, act: acts.TryAgain, _: Moment) -> tuple[Act, ...]:
+        row = self._store.launch(act.launch_id)
+        if row is not None and row.attempt == act.attempt:
+            self._store.next_attempt(row, act.why, act.failed_subnet)
+        return (acts.Launch(launch_id=act.launch_id),)
+
+    def close(self, act: acts.Close, moment: Moment) -> tuple[Act, ...]:
+        row = self._store.launch(act.launch_id)
+        if row is None or row.attempt != act.attempt:
+            return ()
+        closed = self._store.close_launch(row, act.state, moment.now, act.why)
+        return (acts.Plan(profile=row.profile),) if closed is not None and row.pool else ()
+
+    def free(self, act: acts.Free, _: Moment) -> tuple[Act, ...]:
+        slot = next((one for one in self._store.slots(act.profile) if one.number == act.number), None)
+        if slot is not None and slot.launch_id == act.launch_id:
+            self._store.free_slot(slot)
+        return ()
+
+    def plan(self, act: acts.Plan, moment: Moment) -> tuple[Act, ...]:
+        profile = self._store.profile(act.profile)
+        if profile is None or not profile.pooled:
+            return ()
+        return pools.plan(
+            profile,
+            clusters=[one for one in self._store.open_clusters() if one.profile == act.profile and one.pool],
+            launches=[one for one in self._store.open_launches() if one.profile == act.profile and one.pool],
+            jobs=list(self._store.queued(act.profile)),
+            slots=list(self._store.slots(act.profile)),
+            now=moment.now,
+            settings=self._hands.settings,
+        )
