@@ -6,9 +6,9 @@ through to the caller, whose queue delivers again; what can be done although ano
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 from agent.domain.faults import Fault
 from agent.lifecycle import acts, decide, events, loading
@@ -24,6 +24,9 @@ LISTED_S = 7 * 86400.0
 """Clusters that were created longer ago are known, or somebody has looked after them by hand."""
 MOST_ACTS = 20_000
 """No event leads to more: a loop would be a bug, and the sweep goes on with what is left."""
+
+MOST_PLANS = 3
+"""Of one pool for one event: where others keep being faster, they plan as well."""
 
 Doing = Callable[[Any, Moment], tuple[Act, ...]]
 """Of an act; what is to be done next because of it."""
@@ -66,7 +69,8 @@ class Conductor:
 
     def _perform(self, first: Iterable[Act], moment: Moment) -> None:
         waiting = deque(first)
-        plans: dict[str, None] = {}
+        plans: Counter[str] = Counter()
+        planned: Counter[str] = Counter()
         failed: Fault | None = None
         for _ in range(MOST_ACTS):
             if not waiting and plans:
@@ -80,11 +84,20 @@ class Conductor:
                 self._hands.count(f"LifecycleErrors.{type(act).__name__}")
                 failed = failed or error
                 continue
-            # a pool is looked at once, after all else that was to be done
-            plans |= dict.fromkeys(one.profile for one in found if isinstance(one, acts.Plan))
+            if isinstance(act, acts.Plan):
+                planned[act.profile] += 1
+            if isinstance(act, acts.Claim) and any(isinstance(one, acts.Plan) for one in found):
+                # somebody was faster: a less urgent job must not pass the one that got nothing
+                waiting = deque(one for one in waiting if not isinstance(one, acts.Claim))
+            # a pool is looked at after all else that was to be done
+            plans.update({one.profile: 1 for one in found if _to_be_planned(one, planned)})
             waiting.extend(one for one in found if not isinstance(one, acts.Plan))
         if failed is not None:
             raise failed
+
+
+def _to_be_planned(act: Act, planned: Mapping[str, int]) -> TypeGuard[acts.Plan]:
+    return isinstance(act, acts.Plan) and planned.get(act.profile, 0) < MOST_PLANS
 
 
 def _go_on(event: events.GoOn) -> tuple[Act, ...]:

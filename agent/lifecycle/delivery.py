@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from agent.domain.faults import PermanentFault
-from agent.lifecycle import ingress
 from agent.lifecycle.conduct import Conductor
 from agent.lifecycle.events import Ignored, Malformed
+from agent.lifecycle.ingress import events_of
 
 
 def deliver(
@@ -16,7 +16,7 @@ def deliver(
     """Do what the message asks for. Raises Fault: a malformed one goes to the dead letters with its reason in the log,
     and one that failed for the world's sake comes again. Of a message with several events all are tried."""
     failed: Exception | None = None
-    for event in ingress.events_of(body, attributes):
+    for event in events_of(body, attributes):
         match event:
             case Malformed(why=why, details=details):
                 count(f"LifecycleMalformed.{why}")

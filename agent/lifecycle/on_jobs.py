@@ -34,7 +34,7 @@ class OnJobs:
         # a cluster without an agent has no heartbeat to be fresh
         heard_after = None if cluster.heartbeat_at is None else moment.now - self._hands.settings.heartbeat_lost_s
         claimed = self._store.claim(act.cluster_id, job, moment.now, heard_after)
-        return () if claimed is None else (acts.Run(job_id=act.job_id),)
+        return (acts.Plan(profile=job.cluster_profile) if claimed is None else acts.Run(job_id=act.job_id),)
 
     def run(self, act: acts.Run, moment: Moment) -> tuple[Act, ...]:
         job = self._store.job(act.job_id)
