@@ -10,7 +10,7 @@ import pytest
 
 import agent
 from agent.domain.decisions import Outcome
-from agent.domain.faults import TransientFault
+from agent.domain.faults import NotTakenFault, TransientFault
 from agent.lifecycle.ending import REASONS, TABLE_SILENT, AgentEnder
 from agent.lifecycle.memory_table import MemoryTable
 from agent.lifecycle.rows import ClusterRow, JobRow, cluster_key, job_key
@@ -159,8 +159,9 @@ def test_with_the_share_used_up_nothing_is_sent_and_it_is_for_later() -> None:
         while rig.budget.spend("TerminateJobFlows", it.clock.now):
             pass
         it.clock.now += 3  # the common window is another one, that of the operation is not
-        assert not rig.ender.end(cluster, EndReason.IDLE, "idle")
-        assert terminations(it) == 0 and rig.counts() == {"EndsWithheld.quota": 1}
+        with pytest.raises(NotTakenFault, match="TerminateJobFlows: our share"):
+            rig.ender.end(cluster, EndReason.IDLE, "idle")
+        assert terminations(it) == 0 and rig.counts() == {"EndsPostponed.quota": 1}
         assert rig.row(cluster).end_reason is EndReason.IDLE, "the sweep goes on from here"
         it.clock.now += 60
         assert rig.ender.end(cluster, EndReason.IDLE, "idle") and terminations(it) == 1
