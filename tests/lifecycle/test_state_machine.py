@@ -30,6 +30,7 @@ from tests.running import CREDENTIALS, PATIENCE_S
 
 RUN_JOB, RUN_CLUSTER = "run_job", "run_cluster"
 CFN_LINT = str(Path(sys.executable).with_name("cfn-lint"))
+STATELINT = str(Path(sys.executable).with_name("statelint"))
 ROLE = "arn:aws:iam::123456789012:role/machine"
 
 
@@ -145,21 +146,20 @@ def test_cfn_lint_finds_nothing_in_the_definition(name: str, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("name", [RUN_JOB, RUN_CLUSTER])
-def test_every_state_is_reached_and_every_next_is_there(name: str) -> None:
-    machine = json.loads(definition(name, QueueUrl="https://queue", Table="table"))
-    named = {machine["StartAt"]}
+def test_statelint_finds_nothing_in_the_definition(name: str, tmp_path: Path) -> None:
+    """Every state is reached, every transition and every path leads somewhere."""
 
-    def follow(node: Any) -> None:
-        if isinstance(node, dict):
-            named.update(value for key, value in node.items() if key in {"Next", "Default"} and isinstance(value, str))
-            for value in node.values():
-                follow(value)
-        elif isinstance(node, list):
-            for value in node:
-                follow(value)
+    def lint(text: str) -> tuple[int, str]:
+        path = tmp_path / "machine.json"
+        path.write_text(text)
+        done = subprocess.run([STATELINT, str(path)], capture_output=True, text=True, check=False)
+        return done.returncode, done.stdout
 
-    follow(machine["States"])
-    assert named == set(machine["States"])
+    text = definition(name, QueueUrl="https://queue", Table="table")
+    assert lint(text) == (0, "")
+    code, said = lint(text.replace('"Next": "Input"', '"Next": "Imput"'))
+    assert code != 0
+    assert "Imput" in said
 
 
 # a job
