@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -10,8 +11,10 @@ from typing import Any
 
 import pytest
 from cfnlint.decode import cfn_yaml
+from moto.events.models import EventPattern
 
-from agent.lifecycle import dynamo_table
+from agent.lifecycle import dynamo_table, ingress
+from agent.lifecycle.events import Ignored, LaunchAsked, SweepDue
 from agent.release import wheels
 from agent.release.places import CHECKOUT
 from agent.settings_lifecycle import ENVIRONMENT, LifecycleSettings, of_environment
@@ -175,6 +178,70 @@ def test_roles_are_passed_only_to_whom_they_are_for(resources: Mapping[str, Any]
         (condition,) = statement["Condition"].values()
         assert list(condition) == ["iam:PassedToService"]
         assert "*" not in listed(statement["Resource"])
+
+
+# what reaches the queue
+
+EVENTS = CHECKOUT / "tests" / "lifecycle" / "data" / "events"
+STANDS_FOR = {
+    "RunJob": "arn:aws:states:eu-west-1:111122223333:stateMachine:nightly",
+    "RunCluster": "arn:aws:states:eu-west-1:111122223333:stateMachine:other",
+    "OwnerStateMachines": ["arn:aws:states:eu-west-1:111122223333:stateMachine:nightly"],
+    "TriggerBuckets": ["landing"],
+}
+
+
+def rules(resources: Mapping[str, Any]) -> dict[str, EventPattern]:
+    def filled(node: Any) -> Any:
+        if isinstance(node, dict):
+            return (
+                STANDS_FOR[node["Ref"]] if set(node) == {"Ref"} else {key: filled(each) for key, each in node.items()}
+            )
+        return [filled(each) for each in node] if isinstance(node, list) else node
+
+    found = {name: each["Properties"] for name, each in resources.items() if each["Type"] == "AWS::Events::Rule"}
+    for each in found.values():
+        assert [target["Arn"] for target in each["Targets"]] == [{"Fn::GetAtt": ["Queue", "Arn"]}]
+    return {name: EventPattern.load(json.dumps(filled(each["EventPattern"]))) for name, each in found.items()}
+
+
+def test_the_rules_let_through_what_the_queues_reader_acts_on_and_nothing_else(resources: Mapping[str, Any]) -> None:
+    matching = rules(resources)
+    through = set()
+    for path in sorted(EVENTS.glob("*.json")):
+        event = json.loads(path.read_text())
+        if not event["source"].startswith("aws.") or event["source"] == "aws.events":
+            continue
+        by = {name for name, pattern in matching.items() if pattern.matches_event(event)}
+        ignored = any(isinstance(each, Ignored) for each in ingress.events_of(path.read_text()))
+        assert bool(by) != ignored, path.name
+        through |= by
+    assert through == set(matching), "every rule has an event that it is for"
+
+
+def test_another_bucket_or_state_machine_is_not_let_through(resources: Mapping[str, Any]) -> None:
+    matching = rules(resources)
+    stranger = (EVENTS / "object-created.json").read_text().replace('"landing"', '"another"')
+    assert not matching["ObjectEvents"].matches_event(json.loads(stranger))
+    stranger = (EVENTS / "execution-failed.json").read_text().replace(":nightly", ":another")
+    for name in ("ExecutionEvents", "OwnerEvents"):
+        assert not matching[name].matches_event(json.loads(stranger))
+
+
+def test_schedules_say_what_the_queues_reader_takes(resources: Mapping[str, Any]) -> None:
+    """With what EventBridge Scheduler puts in the place of its attributes."""
+    inputs = {}
+    for name, each in resources.items():
+        if each["Type"] == "AWS::Scheduler::Schedule":
+            text = each["Properties"]["Target"]["Input"]
+            text = text["Fn::Sub"] if isinstance(text, dict) else text
+            text = text.replace("<aws.scheduler.scheduled-time>", "2026-11-21T20:15:00Z")
+            text = text.replace("<aws.scheduler.execution-id>", "d32c5kddcf5bb8c3").replace("${LaunchProfile}", "etl")
+            (inputs[name],) = ingress.events_of(text, {"SentTimestamp": "1795292100000"})
+    assert inputs == {
+        "Sweep": SweepDue(at=1795292100.0),
+        "LaunchByClock": LaunchAsked(id="d32c5kddcf5bb8c3", profile="etl", owner="clock", at=1795292100.0),
+    }
 
 
 # that somebody hears of it
