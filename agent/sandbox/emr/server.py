@@ -37,6 +37,8 @@ from agent.sandbox.nodes import NodeHost
 from agent.sandbox.serial import Serial
 from agent.sandbox.sns.front import SnsFront
 from agent.sandbox.sns.topics import publish
+from agent.sandbox.states import engine
+from agent.sandbox.states.front import StatesFront
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +56,8 @@ class _QuietHandler(MotoRequestHandler):
 class SandboxServer:
     """EMR with time, and moto's other services, on 127.0.0.1. Its threads are daemons: it stops with its process.
 
-    moto keeps the state of the other services by process, not by server: two servers in one process share it.
+    moto keeps the state of the other services by process, not by server: two servers in one process share it, and
+    the state machines of both call the one that was started last.
     """
 
     def __init__(
@@ -105,7 +108,8 @@ class SandboxServer:
             del locks["dynamodb"]
         moto = Serial(Tokens(DomainDispatcherApplication(create_backend_app), clock), locks)
         self.scheduler = Scheduler(region, ACCOUNT, clock, moto, locks["scheduler"])
-        self.sns = SnsFront(ACCOUNT, clock, lambda: self.endpoint, self.scheduler, sns_trust)
+        self.states = StatesFront(region, ACCOUNT, clock, self.scheduler, self.bus.publish)
+        self.sns = SnsFront(ACCOUNT, clock, lambda: self.endpoint, self.states, sns_trust)
         self.cloudwatch = CloudWatchFront(
             region, ACCOUNT, clock, publish, self.sns, speed=alarm_speed, quotas=CLOUDWATCH_QUOTAS if quotas else {}
         )
@@ -127,6 +131,7 @@ class SandboxServer:
         front = Front(self.api, self.market)
         self._server = make_server("127.0.0.1", self._port, front, threaded=True, request_handler=_QuietHandler)
         self._server.daemon_threads = True
+        engine.enable(self._server.server_port)
         self._spawn("sandbox-http", lambda: self._server.serve_forever(poll_interval=0.05))
         if self._tick_s is not None:
             self._spawn("sandbox-clock", self._turn)
@@ -136,6 +141,7 @@ class SandboxServer:
         """Stop serving and the clock, and kill the steps. What a node host has started is the host's to end."""
         self._stopping.set()
         if self._server is not None:
+            engine.disable(self._server.server_port)
             self._server.shutdown()
         for thread in self._threads:
             thread.join(10)
@@ -149,6 +155,7 @@ class SandboxServer:
     def tick(self) -> None:
         """Let EMR, its events, the schedules and the alarms catch up with the clock. Only without a clock thread."""
         self._clockwork.tick()
+        self.states.tick()
         self.bus.tick()
         self.scheduler.tick()
         self.cloudwatch.tick()

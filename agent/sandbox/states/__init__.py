@@ -1,0 +1,1 @@
+"""Step Functions on this machine: moto's engine, and around it what it lacks."""
