@@ -86,8 +86,16 @@ UNAUTHENTICATED = frozenset(
 )
 """The signature or the key is not accepted: the service knows nobody (Common Errors of the API references)."""
 
-NOT_FOUND = frozenset({"NotFound", "NotFoundException", "AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"})
-"""SNS and SQS; the queue's error has the older word in the protocol that botocore speaks."""
+NOT_FOUND = frozenset(
+    {
+        "NotFound",
+        "NotFoundException",
+        "AWS.SimpleQueueService.NonExistentQueue",
+        "QueueDoesNotExist",
+        "ResourceNotFoundException",
+    }
+)
+"""SNS, SQS and DynamoDB; the queue's error has the older word in the protocol that botocore speaks."""
 
 INVALID_DATUM = frozenset(
     {
@@ -153,6 +161,11 @@ def fault(error: BotoCoreError | ClientError, doing: str) -> Fault:
     if isinstance(error, NO_CREDENTIALS):
         text += " (they come from AWS_PROFILE, from `aws configure`, or on a node from its instance profile)"
     return TransientFault(text)
+
+
+def code_of(error: BotoCoreError | ClientError) -> str | None:
+    """The service's own code; None for what never reached it."""
+    return code(error) if isinstance(error, ClientError) else None
 
 
 def is_denied(error: BotoCoreError | ClientError) -> bool:

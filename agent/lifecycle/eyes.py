@@ -92,6 +92,7 @@ def described(cluster: Mapping[str, Any], at: float) -> Described:
         at=at,
         created_at=_created_at(status),
         protected=bool(cluster.get("TerminationProtected", False)),
+        ready_at=_ready_at(status),
         subnet=cluster.get("Ec2InstanceAttributes", {}).get("Ec2SubnetId"),
         tags={tag["Key"]: tag.get("Value", "") for tag in cluster.get("Tags", ())},
     )
@@ -109,3 +110,9 @@ def _listed(cluster: Mapping[str, Any]) -> Listed:
 
 def _created_at(status: Mapping[str, Any]) -> float:
     return float(status["Timeline"]["CreationDateTime"].timestamp())
+
+
+def _ready_at(status: Mapping[str, Any]) -> float | None:
+    """When it first took steps; None: not yet, or never."""
+    ready = status["Timeline"].get("ReadyDateTime")
+    return None if ready is None else float(ready.timestamp())
