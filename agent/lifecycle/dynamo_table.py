@@ -43,7 +43,7 @@ class DynamoTable:
     that it sets is there. Of two writers who set the very same, both may then hear yes: whoever must be the only one
     sets something of his own, such as the id of his job. Without a condition that the first try breaks, what is in
     `add` may be added twice. `change_all` goes by a token that makes DynamoDB answer a second try as the first, for
-    ten minutes (TransactWriteItems, ClientRequestToken).
+    ten minutes (TransactWriteItems, ClientRequestToken). After a TransientFault it is open whether a change was made.
     """
 
     def __init__(self, client: Any, name: str, sleep: Callable[[float], None] = time.sleep) -> None:
