@@ -107,7 +107,7 @@ def test_a_cluster_that_is_alive_has_none_whatever_we_want_of_it(state: State) -
     assert outcome(alive) == ALIVE
 
 
-@pytest.mark.parametrize(("code", "reason"), product([None, *CODES], EndReason))
+@pytest.mark.parametrize(("code", "reason"), list(product([None, *CODES], EndReason)))
 def test_what_somebody_wanted_ended_is_never_tried_again(code: str | None, reason: EndReason) -> None:
     for state, attempt in product(ENDED, (1, 2)):
         found = outcome(ended(state, code, end_reason=reason, attempt=attempt))
