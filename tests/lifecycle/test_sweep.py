@@ -73,7 +73,12 @@ def test_a_deadline_that_has_passed() -> None:
 
 
 def test_an_end_that_was_decided_and_not_done_is_done_again() -> None:
-    marked: dict[str, Any] = {"end_reason": EndReason.OWNER_DONE, "end_why": "done", "phase": Phase.ENDING, "terminate_at": NOW - 9}
+    marked: dict[str, Any] = {
+        "end_reason": EndReason.OWNER_DONE,
+        "end_why": "done",
+        "phase": Phase.ENDING,
+        "terminate_at": NOW - 9,
+    }
     (end,) = swept(clusters=(cluster(end_at=NOW - 300, **marked),), launches=(launch(),))
     assert end == End(cluster_id="j-1", reason=EndReason.OWNER_DONE, why="done")
     assert swept(clusters=(cluster(end_at=NOW - 5, **marked),), launches=(launch(),)) == ()
