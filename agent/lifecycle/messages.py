@@ -126,8 +126,10 @@ class _End(_Said):
 
 
 class _GoOn(_Said):
-    what: Literal["launch", "end", "run"]
+    what: Literal["launch", "end", "run", "ask"]
     id: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+    reason: EndReason | None = None
+    why: Why = ""
     reason: EndReason | None = None
     why: Why = ""
 
