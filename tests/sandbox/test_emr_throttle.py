@@ -30,6 +30,19 @@ def test_all_calls_together_share_25_and_5_a_second() -> None:
     assert admitted(throttle, "GetManagedScalingPolicy", 100, now=2) == 10
 
 
+@pytest.mark.parametrize(
+    ("operation", "burst"),
+    [
+        ("AddJobFlowSteps", 10), ("AddTags", 5), ("CancelSteps", 10), ("DescribeStep", 10), ("ListClusters", 20),
+        ("RemoveTags", 5), ("RunJobFlow", 10), ("TerminateJobFlows", 10),
+    ],
+)  # fmt: skip
+def test_what_the_lifecycle_calls_refills_by_one_in_two_seconds(operation: str, burst: int) -> None:
+    throttle = Throttle(QUOTAS)
+    assert admitted(throttle, operation, 30, now=0) == burst
+    assert admitted(throttle, operation, 30, now=4) == 2
+
+
 def test_a_refused_call_takes_no_token_from_either_bucket() -> None:
     throttle = Throttle({ALL_CALLS: Quota(10, 0), "A": Quota(2, 0)})
     assert admitted(throttle, "A", 50, now=0) == 2
