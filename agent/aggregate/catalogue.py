@@ -235,6 +235,14 @@ _AGENT = (
         "Calls to the alarms' queue that failed; without it no alarm is heard.",
     ),
     Metric(
+        "LifecycleErrors",
+        Unit.COUNT,
+        Over.AGENT,
+        Aggregation.DELTA,
+        "Heartbeats that the lifecycle's table did not answer; without an answer nobody knows whether a job has the "
+        "cluster.",
+    ),
+    Metric(
         "CallsDenied",
         Unit.COUNT,
         Over.AGENT,

@@ -18,9 +18,11 @@ MEBIBYTE = 1024 * 1024
 RUNNING = frozenset({"RUNNING", "FINISHING"})
 """YARN's YarnApplicationState where work goes on, and the standalone master's word for it."""
 
-COUNTED = tuple(
+COUNTED = frozenset(
     metric.name for metric in METRICS if metric.over is Over.AGENT and metric.aggregation is Aggregation.DELTA
 )
+ONLY_WITH_A_TABLE = frozenset({"LifecycleErrors"})
+"""Absent, and not zero, where nobody has ever counted."""
 
 
 def cluster_figures(now: Snapshot) -> Figures:
@@ -68,7 +70,7 @@ def agent_figures(now: Snapshot, before: Snapshot | None, idle: bool | None) -> 
         "ClusterIdle": [None if idle is None else float(idle)],
         "ExecutorsLost": [None if before is None else float(max(0, now.executors_lost - before.executors_lost))],
     }
-    for name in COUNTED:
+    for name in COUNTED - (ONLY_WITH_A_TABLE - now.counts.keys()):
         figures[name] = [counted(now, before, name)]
     return figures
 

@@ -27,6 +27,9 @@ class Right:
 
 PRICES_SID = "TidemarkObservePrices"
 PRICES_OF_EC2 = ("DescribeInstanceTypes", "DescribeSpotPriceHistory")
+TABLE_SID = "TidemarkLifecycleTable"
+OF_THE_TABLE = ("GetItem", "UpdateItem")
+"""Of the rows of clusters alone (`dynamodb:LeadingKeys`)."""
 OF_THE_QUEUE = ("DeleteMessage", "GetQueueAttributes", "ReceiveMessage")
 
 
@@ -54,6 +57,7 @@ def _rights() -> tuple[Right, ...]:
         Right("DescribeAlarms", "cloudwatch:DescribeAlarms", "TidemarkObserveAlarms", Capability.ALARMS),
         Right("DeleteAlarms", "cloudwatch:DeleteAlarms", "TidemarkDeleteItsAlarms", Capability.ALARMS),
         *(Right(name, f"sqs:{name}", "TidemarkHearAlarms", Capability.ACTIONS) for name in OF_THE_QUEUE),
+        *(Right(name, f"dynamodb:{name}", TABLE_SID, Capability.LIFECYCLE) for name in OF_THE_TABLE),
         Right("Publish", "sns:Publish", "TidemarkNotify", Capability.NOTIFY),
         Right("GetObject", "s3:GetObject", "TidemarkReadRelease", Capability.INSTALL),
     )

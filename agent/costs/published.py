@@ -99,6 +99,7 @@ def _is_published(metric: Metric, settings: Settings, workload: Workload) -> boo
     named = {
         "ClusterIdle": settings.idle.enabled,
         "TaskFleetUsdPerHour": settings.wants_prices,
+        "LifecycleErrors": bool(settings.lifecycle.table),
         "ExecutorRssPercent": workload.process_tree,
         "ExecutorsNeeded": workload.dynamic_allocation,
     }

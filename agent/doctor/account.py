@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import partial
 
 from agent.actuators import ACTUATORS
-from agent.actuators.cluster import ClusterView
+from agent.actuators.cluster import DEADLINE_TAG, ClusterView
 from agent.aws.clients import Clients
 from agent.aws.emr_calls import EmrClients
 from agent.aws.errors import AWS_ERRORS, is_denied, reason
@@ -57,6 +58,9 @@ def _endpoints(settings: Settings, made: Clients, region: str) -> tuple[Check, .
         wanted.append(("sns", "sns", True))
     if settings.actions.queue_url is not None:
         wanted.append(("sqs", "sqs", False))
+    if settings.lifecycle.table:
+        # without it the agent acts alone, and ends an idle cluster later
+        wanted.append(("dynamodb", "dynamodb", False))
     if settings.wants_prices:
         # without them the agent goes on, and does not grow
         wanted += [("ec2", "ec2", False), ("pricing", "pricing.api", False)]
@@ -108,6 +112,9 @@ def cluster(made: Clients, clock: Callable[[], float], cluster_id: str) -> Findi
         )
     if found.ending:
         return warn(seen, "the cluster is ending")
+    if found.terminate_at is not None:
+        due = datetime.fromtimestamp(found.terminate_at, UTC)
+        seen += f"; its tag {DEADLINE_TAG} ends it at {due:%Y-%m-%d %H:%M:%S} UTC"
     if found.termination_protected:
         return ok(f"{seen}; termination protection is on, so the agent will not end it")
     return ok(seen)

@@ -1,12 +1,12 @@
 """Each right of the policy, tried by a call that cannot change anything.
 
-What only reads is asked for as the agent does. EMR has no dry run: a resize is tried on a fleet (group) whose id cannot
-exist, an addition with a second primary of an instance type that does not exist. PutMetricData is sent one value with
-two counts, DeleteAlarms a name that no alarm has, ReceiveMessage a wish for eleven messages, DeleteMessage the handle
-of none, Publish an empty message under too long a subject. AWS judges the right first and then refuses the request: a
-refusal for any other reason than a missing right is the good answer. Nothing of the kind is safe for TerminateJobFlows:
-with this cluster's id it would end it, and for another's the policy's tag condition does not hold. It is never called
-here.
+What only reads is asked for as the agent does. EMR has no dry run: a resize is tried on a fleet (group) whose id
+cannot exist, an addition with a second primary of an instance type that does not exist. PutMetricData is sent one
+value with two counts, UpdateItem a condition that never holds, DeleteAlarms a name that no alarm has, ReceiveMessage a
+wish for eleven messages, DeleteMessage the handle of none, Publish an empty message under too long a subject. AWS
+judges the right first and then refuses the request: a refusal for any other reason than a missing right is the good
+answer. Nothing of the kind is safe for TerminateJobFlows: with this cluster's id it would end it, and for another's
+the policy's tag condition does not hold. It is never called here.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from agent.aws.errors import AWS_ERRORS, is_denied, is_not_found, is_refused, re
 from agent.aws.rights import LEVELS, RIGHTS, TAG, Right, advice
 from agent.doctor.findings import Finding, fail, ok, skip, warn
 from agent.domain.rights import Capability
+from agent.lifecycle.rows import cluster_key
+from agent.lifecycle.table import KEY
 from agent.notices.route import topic
 from agent.settings import Settings
 from agent.settings_fleet import ActuatorKind
@@ -31,6 +33,7 @@ RESIZES = {ActuatorKind.INSTANCE_FLEET: ("Fleet",), ActuatorKind.INSTANCE_GROUPS
 """How the names of the operations end that an actuator resizes with; others may use any."""
 
 NO_FLEET, NO_GROUP, NO_TYPE = "if-TIDEMARKDOCTOR", "ig-TIDEMARKDOCTOR", "none.doctor"
+NO_CLUSTER = "j-TIDEMARKDOCTOR"
 NO_ALARM = "doctor: no such alarm"
 MILD = frozenset({Capability.DIAGNOSE, Capability.ALARMS})
 """What the agent does its work without."""
@@ -100,6 +103,16 @@ def _no_handle(settings: Settings, _: str) -> Mapping[str, Any]:
     return {"QueueUrl": settings.actions.queue_url or "", "ReceiptHandle": "doctor"}
 
 
+def _own_row(settings: Settings, cluster_id: str) -> Mapping[str, Any]:
+    return {"TableName": settings.lifecycle.table, "Key": {KEY: {"S": cluster_key(cluster_id or NO_CLUSTER)}}}
+
+
+def _own_row_never(settings: Settings, cluster_id: str) -> Mapping[str, Any]:
+    # that the key is there and is not can never hold, so nothing is written
+    never = {"ConditionExpression": "attribute_exists(#k) AND attribute_not_exists(#k)"}
+    return {**_own_row(settings, cluster_id), **never, "ExpressionAttributeNames": {"#k": KEY}}
+
+
 def _no_query(_: Settings, __: str) -> Mapping[str, Any]:
     # one query costs a thousandth of a cent, and none is refused
     return {"MetricDataQueries": [], "StartTime": 0, "EndTime": 60}
@@ -139,6 +152,8 @@ ATTEMPTS: Mapping[str, Attempt] = {
     "GetQueueAttributes": Attempt("sqs", "get_queue_attributes", _of_queue),
     "ReceiveMessage": Attempt("sqs", "receive_message", _too_many_messages),
     "DeleteMessage": Attempt("sqs", "delete_message", _no_handle),
+    "GetItem": Attempt("dynamodb", "get_item", _own_row),
+    "UpdateItem": Attempt("dynamodb", "update_item", _own_row_never),
     "Publish": Attempt("sns", "publish", _no_message),
 }
 
@@ -197,13 +212,18 @@ def _not_needed(right: Right, settings: Settings) -> str | None:
             return why
         case Capability.RESIZE | Capability.TERMINATE | Capability.ALARMS if actuator is ActuatorKind.DRY_RUN:
             return "fleet.actuator is dry_run"
-        case Capability.TERMINATE if not settings.idle.enabled and settings.idle.terminate_after_s is None:
-            return "neither idle nor a deadline ends the cluster"
+        case Capability.TERMINATE if not _is_ended(settings):
+            return "neither idle, a deadline nor a table ends the cluster: only the loss of all core nodes does"
         case Capability.RESIZE if not right.operation.endswith(RESIZES.get(actuator, ("Fleet", "Groups"))):
             return f"fleet.actuator is {actuator}"
         case Capability.RESIZE if right.operation.startswith("Add") and not fleet.instance_types:
             return "fleet.instance_types names nothing to add"
     return None
+
+
+def _is_ended(settings: Settings) -> bool:
+    idle = settings.idle
+    return idle.enabled or idle.terminate_after_s is not None or bool(settings.lifecycle.table)
 
 
 def _switched_off(settings: Settings) -> Mapping[Capability, str]:
@@ -216,6 +236,7 @@ def _switched_off(settings: Settings) -> Mapping[Capability, str]:
         Capability.STREAMS: (not settings.sources.kinesis, "sources.kinesis names no stream"),
         Capability.ALARMS: (not settings.alarms.remove_at_end, "alarms.remove_at_end is false"),
         Capability.ACTIONS: (settings.actions.queue_url is None, "actions.queue_url is unset"),
+        Capability.LIFECYCLE: (not settings.lifecycle.table, "lifecycle.table is unset"),
         Capability.STEPS: (not idle.enabled, "idle is off"),
     }
     return {capability: why for capability, (is_off, why) in off.items() if is_off}

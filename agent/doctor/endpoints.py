@@ -14,6 +14,7 @@ from requests.utils import DEFAULT_CA_BUNDLE_PATH, get_environ_proxies
 from agent.doctor.findings import Finding, fail, ok, warn
 from agent.doctor.ground import CONNECT_S, READ_S
 
+DYNAMODB = "dynamodb"
 SKEW_WARN_S, SKEW_FAIL_S = 60.0, 300.0
 """A signature older or younger than five minutes is refused (Signature Version 4)."""
 
@@ -26,7 +27,7 @@ def reach(url: str, service: str, region: str, *, needed: bool = True) -> Findin
     port = parts.port or (443 if parts.scheme == "https" else 80)
     by = f"{host}:{port}, the proxy" if proxy else f"{host}:{port}"
     bad = fail if needed else warn
-    private = f"in a private subnet create the interface endpoint com.amazonaws.{region}.{service} with private DNS"
+    private = _private(service, region)
     began = time.monotonic()
     try:
         addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -43,6 +44,15 @@ def reach(url: str, service: str, region: str, *, needed: bool = True) -> Findin
     except OSError as error:
         return bad(f"{by}: {error}", f"a security group, a firewall or a proxy refuses; {private}")
     return ok(f"{by} ({addresses[0][4][0]}) in {1000 * (time.monotonic() - began):.0f} ms")
+
+
+def _private(service: str, region: str) -> str:
+    """How a private subnet reaches it. DynamoDB has a gateway endpoint too, which costs nothing (DynamoDB developer
+    guide, "Gateway endpoints")."""
+    name = f"com.amazonaws.{region}.{service}"
+    if service == DYNAMODB:
+        return f"in a private subnet create the gateway endpoint {name}, and name the subnet's route table in it"
+    return f"in a private subnet create the interface endpoint {name} with private DNS"
 
 
 def _shake(connection: socket.socket, host: str) -> None:

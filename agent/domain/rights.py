@@ -25,6 +25,8 @@ class Capability(StrEnum):
     """Without it notices are only in the log."""
     ALARMS = "alarms"
     """Without it the alarms of a cluster stay when it has ended, and cost."""
+    LIFECYCLE = "lifecycle"
+    """Without it the table hears nothing of this cluster, and the agent nothing of what is wanted of it."""
     ACTIONS = "actions"
     """Without it no alarm's notice is heard: people and policies act alone."""
     INSTALL = "install"

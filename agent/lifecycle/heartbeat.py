@@ -26,6 +26,7 @@ from agent.lifecycle.store import Store, stamp
 from agent.lifecycle.words import READY, Phase, State
 from agent.telemetry import Telemetry
 
+ERRORS = "LifecycleErrors"
 FRESH_S = 120.0
 """What was seen longer ago is not told as what is."""
 LONGEST_STEP_S = 300.0
@@ -88,6 +89,8 @@ class Heartbeat:
         self._hold_busy = hold_busy
         self._grace_s = grace_s
         self._claimed_at = -math.inf
+        # from now on it is published, as long as all is well as zero
+        telemetry.count(ERRORS, 0)
         self._lock = threading.Lock()
         self._units = UnitSeconds()
         self._seen: _Seen | None = None
@@ -189,7 +192,7 @@ class Heartbeat:
 
     def _failed(self, why: str) -> None:
         """Once in the log, each time in the count."""
-        self._telemetry.count("LifecycleErrors")
+        self._telemetry.count(ERRORS)
         if not self._failing:
             log.event(logging.WARNING, "lifecycle.table_silent", error=why)
         self._failing = True

@@ -64,11 +64,13 @@ def publish(
     region: str | None = None,
     topic: str | None = None,
     queue: str | None = None,
+    table: str | None = None,
     endpoint_url: str | None = None,
 ) -> Release:
     """Build the archives, or take those in `folder`, and upload the release. Raises ReleaseError.
 
-    The bucket is looked at first: building takes a while. `region` is where it has to be (None: anywhere).
+    The bucket is looked at first: building takes a while. `region` is where it has to be (None: anywhere); topic,
+    queue and table are ARNs.
     """
     # more patience than an agent on a node has
     settings = AwsSettings(region=region or "", endpoint_url=endpoint_url, read_timeout_s=60.0)
@@ -78,7 +80,8 @@ def publish(
         built = () if folder else tuple(bundle.build_all(Path(temporary), architectures, pythons))
         archives = bundle.find(folder, architectures) if folder else [each.archive for each in built]
         base = place.under(agent.__version__)
-        objects = upload(store, base, contents(place, archives, topic, partition(found), queue))
+        arns = {"@TOPIC_ARN@": topic, "@QUEUE_ARN@": queue, "@TABLE_ARN@": table}
+        objects = upload(store, base, contents(place, archives, arns, partition(found)))
     return Release(agent.__version__, base, found, objects, built)
 
 
@@ -96,7 +99,7 @@ def upload(store: Store, base: Location, files: Mapping[str, bytes]) -> tuple[Ob
 
 
 def contents(
-    place: Location, archives: Sequence[Archive], topic: str | None, partition: str = "aws", queue: str | None = None
+    place: Location, archives: Sequence[Archive], arns: Mapping[str, str | None], partition: str = "aws"
 ) -> dict[str, bytes]:
     """The bytes of a release by name, in the order in which they are uploaded: install.sh comes last, so that who
     finds it finds all that it fetches."""
@@ -107,7 +110,7 @@ def contents(
         files |= {f"{folder}/{name}": entry.data for name, entry in selection.of_folder(bootstrap / folder).items()}
     files[f"share/{_EXAMPLE}"] = _text(bootstrap / "share" / _EXAMPLE).encode()
     files |= {path.name: path.read_bytes() for path in sorted(bootstrap.glob(_MACHINES))}
-    policy = templates.fill_policy(_text(bootstrap / "iam-policy.json"), place, topic, partition, queue)
+    policy = templates.fill_policy(_text(bootstrap / "iam-policy.json"), place, arns, partition)
     files["iam-policy.json"] = policy.encode()
     values = templates.install_values(agent.__version__, base, archives)
     script = templates.fill_install(_text(bootstrap / INSTALL), values).encode()

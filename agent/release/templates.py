@@ -56,22 +56,21 @@ def fill_install(template: str, values: Mapping[str, str]) -> str:
     return "".join(lines)
 
 
-def fill_policy(
-    template: str, place: Location, topic: str | None, partition: str = "aws", queue: str | None = None
-) -> str:
-    """The policy document for this bucket, topic and queue. Without the one the statement that notifies is left out,
-    without the other that which hears alarms.
+def fill_policy(template: str, place: Location, given: Mapping[str, str | None], partition: str = "aws") -> str:
+    """The policy document for this bucket and what is `given`, ARNs by placeholder. A statement about one that is not
+    there, such as that which notifies without a topic, is left out.
 
     It names the prefix above the versions, so that an upgrade needs no other policy.
     """
     policy: dict[str, Any] = json.loads(template)
-    for placeholder, given in (("@TOPIC_ARN@", topic), ("@QUEUE_ARN@", queue)):
-        if given is None:
+    for placeholder, arn in given.items():
+        if arn is None:
             policy["Statement"] = [one for one in policy["Statement"] if placeholder not in json.dumps(one)]
     text = json.dumps(policy, indent=2).replace("@BUCKET@/@PREFIX@", f"{place.bucket}/{place.prefix}".rstrip("/"))
     text = text.replace("@BUCKET@", place.bucket).replace("@PREFIX@", place.prefix)
     text = text.replace("arn:aws:", f"arn:{partition}:")
-    text = text.replace("@TOPIC_ARN@", topic or "").replace("@QUEUE_ARN@", queue or "")
+    for placeholder, arn in given.items():
+        text = text.replace(placeholder, arn or "")
     if left := re.findall(r"@[A-Z_]+@", text):
         raise ReleaseError(f"iam-policy.json has placeholders that nothing fills: {', '.join(left)}")
     return text + "\n"

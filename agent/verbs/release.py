@@ -73,6 +73,7 @@ def bundle(arch: str, pythons: tuple[Path, ...], output: Path, as_json: bool) ->
 @click.option("--region", help="The Region of the clusters, in which the bucket has to be.")
 @click.option("--topic", help="ARN of the SNS topic that notices go to: the policy then allows that.")
 @click.option("--queue", help="ARN of the SQS queue that alarms reach the agent by: the policy then allows that.")
+@click.option("--table", help="ARN of the lifecycle's DynamoDB table: the policy then allows the agent's heartbeat.")
 @click.option("--endpoint-url", type=WEB_ADDRESS, help="Another endpoint than AWS's own.")
 @AS_JSON
 def publish(destination: str, arch: str, as_json: bool, **options: Any) -> None:

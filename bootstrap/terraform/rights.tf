@@ -135,6 +135,21 @@ data "aws_iam_policy_document" "tidemark" {
   }
 }
 
+data "aws_iam_policy_document" "table" {
+  statement {
+    sid       = "TidemarkLifecycleTable"
+    effect    = "Allow"
+    actions   = ["dynamodb:GetItem", "dynamodb:UpdateItem"]
+    resources = [var.lifecycle_table_arn]
+
+    condition {
+      test     = "ForAllValues:StringLike"
+      variable = "dynamodb:LeadingKeys"
+      values   = ["CLUSTER#*"]
+    }
+  }
+}
+
 # What a node needs without Tidemark as well. Your jobs' own data comes on top.
 data "aws_iam_policy_document" "logs" {
   statement {
@@ -221,6 +236,13 @@ resource "aws_iam_role_policy" "tidemark" {
   name   = "tidemark"
   role   = aws_iam_role.node.name
   policy = data.aws_iam_policy_document.tidemark.json
+}
+
+resource "aws_iam_role_policy" "table" {
+  count  = var.lifecycle_table_arn == "" ? 0 : 1
+  name   = "tidemark-table"
+  role   = aws_iam_role.node.name
+  policy = data.aws_iam_policy_document.table.json
 }
 
 resource "aws_iam_role_policy" "logs" {

@@ -46,6 +46,12 @@ variable "cluster_name" {
   default = "tidemark-sample"
 }
 
+variable "lifecycle_table_arn" {
+  description = "ARN of the table of clusters, if `lifecycle.table` is set. Empty for an agent that works alone."
+  type        = string
+  default     = ""
+}
+
 variable "release_label" {
   type    = string
   default = "emr-7.14.0"

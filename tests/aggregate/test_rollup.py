@@ -447,7 +447,7 @@ def test_everything_at_once_is_the_whole_catalogue_in_its_order() -> None:
         return snapshot(
             *(jvm(values, role=role, last_seen=last_seen) for role in roles),
             cluster=cluster, hdfs=HdfsReading(at=1.0, total_load=1, live_data_nodes=1), node=node,
-            remaining=RemainingWork(at=1.0, by_app={}),
+            remaining=RemainingWork(at=1.0, by_app={}), counts={"LifecycleErrors": 0},
         )  # fmt: skip
 
     found = roll_up(full(110), full(100), fleet=replace(fleet(), nodes=()), idle=True, usd_per_hour=1.0)

@@ -88,9 +88,17 @@ def test_what_the_capacity_costs_is_published_only_under_a_cap_in_money() -> Non
     assert metrics_an_hour(capped, Workload()) == metrics_an_hour(told(), Workload()) + 1
 
 
+def test_silence_of_the_table_is_published_only_where_there_is_one() -> None:
+    with_table = told(lifecycle={"table": "clusters"})
+    assert metrics_an_hour(with_table, Workload()) == metrics_an_hour(told(), Workload()) + 1
+
+
 def test_the_whole_catalogue_is_the_most() -> None:
     streaming = Workload(streaming=True, process_tree=True, reasons=0)
-    capped = {"fleet": {"max_capacity_units": 10, "max_usd_per_hour": 5.0}}
+    capped = {
+        "fleet": {"max_capacity_units": 10, "max_usd_per_hour": 5.0},
+        "lifecycle": {"table": "clusters"},
+    }
     standalone = told(sources={"standalone": {"url": "http://127.0.0.1:1"}, "yarn": {"url": ""}}, **capped)
     on_yarn = metrics_an_hour(told(**capped), streaming)
     assert on_yarn == len(METRICS) - 2, "all but the heaps of the standalone daemons"

@@ -16,6 +16,8 @@ from agent.doctor.attempts import ATTEMPTS, attempted, needed
 from agent.doctor.findings import Finding, Status
 from agent.doctor.ground import clients
 from agent.domain.rights import Capability
+from agent.lifecycle.dynamo_table import DynamoTable, create
+from agent.lifecycle.store import Store
 from agent.settings import Settings
 from tests.fakes.cloudwatch import FakeCloudWatch
 from tests.running import free_port
@@ -109,7 +111,8 @@ def test_what_the_settings_do_without_is_not_tried(it: World) -> None:
     assert skipped == {
         "ModifyInstanceFleet", "ModifyInstanceGroups", "AddInstanceFleet", "AddInstanceGroups", "TerminateJobFlows",
         "ListSteps", "Publish", "DescribeAlarms", "DeleteAlarms", "DescribeInstanceTypes", "DescribeSpotPriceHistory",
-        "GetProducts", "GetMetricData", "DeleteMessage", "GetQueueAttributes", "ReceiveMessage",
+        "GetProducts", "GetMetricData", "DeleteMessage", "GetQueueAttributes", "ReceiveMessage", "GetItem",
+        "UpdateItem",
     }  # fmt: skip
 
 
@@ -151,6 +154,47 @@ def test_a_notice_is_tried_without_one_being_sent(it: World) -> None:
     settings = told(it.server.endpoint, idle={"notice_topic_arn": topic})
     assert look("Publish", settings, None).status is Status.OK
     assert "Messages" not in sqs.receive_message(QueueUrl=url)
+
+
+TABLE_RIGHTS = ("GetItem", "UpdateItem")
+
+
+def of_table(it: World, name: str) -> Settings:
+    """Settings of an agent that ends its cluster for nothing but what the table says."""
+    told_so = told(it.server.endpoint, idle={"enabled": False})
+    return told_so.model_copy(update={"lifecycle": told_so.lifecycle.model_copy(update={"table": name})})
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["the cluster's row is there", "it is not"])
+def test_the_rights_to_the_table_are_tried_without_a_row_being_written(it: World, known: bool) -> None:
+    client = boto("dynamodb", it.server.endpoint)
+    name = f"doctor-{known}"
+    create(client, name)
+    store = Store(DynamoTable(client, name))
+    if known:
+        store.heartbeat("j-1", {}, 5.0)
+    before = client.scan(TableName=name)["Items"]
+    settings = of_table(it, name)
+    assert [look(operation, settings, "j-1").status for operation in TABLE_RIGHTS] == [Status.OK, Status.OK]
+    assert client.scan(TableName=name)["Items"] == before
+
+
+def test_a_table_that_does_not_exist_fails_and_a_missing_right_names_its_statement(it: World) -> None:
+    settings = of_table(it, "nowhere")
+    for operation in TABLE_RIGHTS:
+        found = look(operation, settings, "j-1")
+        assert (found.status, "does not exist" in found.seen) == (Status.FAIL, True)
+        made = clients(settings, NOBODY)
+        with Stubber(made.dynamodb) as stub:
+            stub.add_client_error(xform_name(operation), "AccessDeniedException", "no", http_status_code=400)
+            found = attempted(RIGHTS[operation], settings, made, "j-1")
+        assert (found.status, "TidemarkLifecycleTable" in found.advice) == (Status.FAIL, True)
+
+
+def test_a_cluster_that_the_table_may_end_needs_the_right_to_end_it(it: World) -> None:
+    cluster = it.ready(Instances=fleets())
+    assert look("TerminateJobFlows", of_table(it, "clusters"), cluster).status is Status.WARN
+    assert look("TerminateJobFlows", told(it.server.endpoint, idle={"enabled": False}), cluster).status is Status.SKIP
 
 
 def test_a_topic_that_does_not_exist_fails(it: World) -> None:

@@ -28,6 +28,7 @@ STANDS_FOR = {
     "${ReleaseBucket}": "@BUCKET@",
     "${ReleasePrefix}": "@PREFIX@",
     "${NoticeTopic}": "@TOPIC_ARN@",
+    "${LifecycleTableArn}": "@TABLE_ARN@",
     "${AlarmTopic}": "@ALARM_TOPIC_ARN@",
     "${AlarmQueue}": "@QUEUE_URL@",
     "${AlarmQueue.Arn}": "@QUEUE_ARN@",
@@ -37,6 +38,7 @@ STANDS_FOR = {
     "${var.release_bucket}": "@BUCKET@",
     "${var.release_prefix}": "@PREFIX@",
     "${aws_sns_topic.notice.arn}": "@TOPIC_ARN@",
+    "${var.lifecycle_table_arn}": "@TABLE_ARN@",
     "${aws_sns_topic.alarms.arn}": "@ALARM_TOPIC_ARN@",
     "${aws_sqs_queue.alarms.url}": "@QUEUE_URL@",
     "${aws_sqs_queue.alarms.arn}": "@QUEUE_ARN@",
@@ -148,12 +150,17 @@ def test_cfn_lint_would_find_something(tmp_path: Path) -> None:
 
 
 def test_both_samples_give_the_rights_of_the_policy_and_no_others(template: Any, module: dict[str, Any]) -> None:
+    """That on the table is one of its own, for whoever has a table."""
     policy = json.loads((BOOTSTRAP / "iam-policy.json").read_text())
-    expected = canonical(policy["Statement"])
+    whole = canonical(policy["Statement"])
+    expected = [one for one in whole if one["Sid"] != "TidemarkLifecycleTable"]
     document = template["Resources"]["TidemarkPolicy"]["Properties"]["PolicyDocument"]
     assert document["Version"] == policy["Version"]
     assert canonical(document["Statement"]) == expected
     assert of_terraform(module["data"]["aws_iam_policy_document.tidemark"]) == expected
+    table = canonical(template["Resources"]["NodeTablePolicy"]["Properties"]["PolicyDocument"]["Statement"])
+    assert table == of_terraform(module["data"]["aws_iam_policy_document.table"])
+    assert table == [one for one in whole if one not in expected]
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,7 @@ VERSION = agent.__version__
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:notice"
 MACHINES = ("RunJob", "RunCluster")
 QUEUE = "arn:aws:sqs:eu-west-1:123456789012:tidemark-alarms"
+TABLE = "arn:aws:dynamodb:eu-west-1:123456789012:table/clusters"
 
 
 @dataclass
@@ -131,17 +132,19 @@ def test_install_knows_its_version_its_place_and_the_checksums(bucket: Bucket) -
 
 
 def test_the_policy_is_for_this_bucket_and_every_version(bucket: Bucket) -> None:
-    bucket.publish("--topic", TOPIC, "--queue", QUEUE)
+    bucket.publish("--topic", TOPIC, "--queue", QUEUE, "--table", TABLE)
     statements = {each["Sid"]: each for each in json.loads(bucket.get("iam-policy.json"))["Statement"]}
     assert statements["TidemarkReadRelease"]["Resource"] == f"arn:aws:s3:::{bucket.name}/tools/tidemark/*"
     assert statements["TidemarkNotify"]["Resource"] == TOPIC
     assert statements["TidemarkHearAlarms"]["Resource"] == QUEUE
+    assert statements["TidemarkLifecycleTable"]["Resource"] == TABLE
     whole = json.loads((CHECKOUT / "bootstrap" / "iam-policy.json").read_text())["Statement"]
     assert [each["Sid"] for each in whole] == list(statements)
 
 
-def test_without_a_topic_and_a_queue_nothing_may_be_done_with_one(bucket: Bucket) -> None:
+def test_without_a_topic_a_queue_and_a_table_nothing_may_be_done_with_one(bucket: Bucket) -> None:
     bucket.publish()
+    assert b"dynamodb:" not in bucket.get("iam-policy.json")
     assert b"sns:" not in bucket.get("iam-policy.json")
     assert b"sqs:" not in bucket.get("iam-policy.json")
     assert b"@" not in bucket.get("iam-policy.json")

@@ -11,6 +11,7 @@ from agent.release.places import CHECKOUT, ReleaseError
 from agent.release.templates import BEGIN, END, fill_install, fill_policy, install_values
 
 BASE = Location("bucket", "prefix/1.0")
+WITHOUT = dict.fromkeys(("@TOPIC_ARN@", "@QUEUE_ARN@", "@TABLE_ARN@"))
 VALUES = install_values("1.0", BASE, [])
 
 
@@ -53,9 +54,9 @@ def test_a_value_that_a_shell_would_read_otherwise_is_refused(value: str) -> Non
 
 def test_a_policy_has_the_partition_of_its_region_and_no_placeholder_left() -> None:
     template = (CHECKOUT / "bootstrap" / "iam-policy.json").read_text()
-    filled = fill_policy(template, Location("bucket", ""), None, "aws-cn")
+    filled = fill_policy(template, Location("bucket", ""), WITHOUT, "aws-cn")
     assert "arn:aws:" not in filled
     statements = {each["Sid"]: each for each in json.loads(filled)["Statement"]}
     assert statements["TidemarkReadRelease"]["Resource"] == "arn:aws-cn:s3:::bucket/*"
     with pytest.raises(ReleaseError, match="@ACCOUNT@"):
-        fill_policy(template.replace("@BUCKET@", "@ACCOUNT@"), BASE, None)
+        fill_policy(template.replace("@BUCKET@", "@ACCOUNT@"), BASE, WITHOUT)
