@@ -130,8 +130,6 @@ class _GoOn(_Said):
     id: Annotated[str, StringConstraints(min_length=1, max_length=200)]
     reason: EndReason | None = None
     why: Why = ""
-    reason: EndReason | None = None
-    why: Why = ""
 
 
 class _OwnerMessage(_Said):
