@@ -7,6 +7,7 @@ from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.lifecycle import budget
 from agent.sandbox.emr import QUOTAS, Quota
 from agent.sandbox.emr.throttle import ALL_CALLS, Throttle
 from tests.sandbox.emr_world import fleets, world
@@ -41,6 +42,11 @@ def test_what_the_lifecycle_calls_refills_by_one_in_two_seconds(operation: str, 
     throttle = Throttle(QUOTAS)
     assert admitted(throttle, operation, 30, now=0) == burst
     assert admitted(throttle, operation, 30, now=4) == 2
+
+
+def test_the_lifecycle_reckons_with_the_quotas_that_the_sandbox_has() -> None:
+    for operation, quota in budget.QUOTAS.items():
+        assert (quota.burst, quota.per_s) == (QUOTAS[operation].burst, QUOTAS[operation].per_s), operation
 
 
 def test_a_refused_call_takes_no_token_from_either_bucket() -> None:
