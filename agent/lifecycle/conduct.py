@@ -106,6 +106,8 @@ def _go_on(event: events.GoOn) -> tuple[Act, ...]:
             return (acts.Launch(launch_id=event.id),)
         case "run":
             return (acts.Run(job_id=event.id),)
+        case "ask":
+            return (acts.Ask(cluster_id=event.id),)
         case "end" if event.reason is not None:
             return (acts.End(cluster_id=event.id, reason=event.reason, why=event.why),)
     return ()

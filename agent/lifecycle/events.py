@@ -134,7 +134,7 @@ class GoOn:
     """What could not be done at once, for want of our share of a quota: `{"go_on": {...}}`."""
 
     what: str
-    """`launch`, `end` or `run`."""
+    """`launch`, `end`, `run` or `ask`."""
     id: str
     """Of the launch, the cluster or the job."""
     reason: EndReason | None = None

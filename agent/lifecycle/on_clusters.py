@@ -9,6 +9,7 @@ from agent.domain.faults import NotTakenFault
 from agent.lifecycle import acts, loading, rows_of
 from agent.lifecycle import sweep as rules
 from agent.lifecycle.acts import Act
+from agent.lifecycle.answers import is_strangers
 from agent.lifecycle.events import GoOn
 from agent.lifecycle.hands import Hands, Moment
 
@@ -44,10 +45,15 @@ class OnClusters:
 
     def adopt(self, act: acts.Adopt, _: Moment) -> tuple[Act, ...]:
         """The cluster becomes the launch's, if that has none in this attempt; else its row says whose it is, and it is
-        looked at as a twin. A launch that is not in our table is somebody else's."""
+        looked at as a twin. A launch that is not in our table is somebody else's; so is a cluster that bears another
+        table's tag, for two tables of an account may take the same id for a launch at the same time."""
         launch = self._store.launch(act.launch_id)
         if launch is None:
             self._hands.count("LifecycleIgnored.foreign-launch")
+            return ()
+        answer = self._hands.eyes.describe(act.cluster_id)
+        if answer is None or is_strangers(answer, self._hands.settings):
+            self._hands.count("LifecycleIgnored.foreign-cluster" if answer else "AdoptionsPostponed")
             return ()
         profile = self._store.profile(launch.profile)
         row = rows_of.cluster(launch, profile, act.cluster_id, act.name, act.attempt, act.at)
@@ -66,6 +72,8 @@ class OnClusters:
             return ()
         answer = self._hands.eyes.describe(act.cluster_id, fleets=act.fleets)
         if answer is None:
+            if moment.again and not act.fleets:
+                self._hands.later.again(GoOn(what="ask", id=act.cluster_id))
             return ()
         self._store.confirmed(act.cluster_id, moment.now)
         known = loading.around(self._store, row)

@@ -30,6 +30,7 @@ from agent.lifecycle.events import (
 )
 from agent.lifecycle.ingress import events_of
 from agent.lifecycle.ladder import attempt_in, name_of
+from agent.lifecycle.later import body_of
 from agent.lifecycle.messages import WORDS
 from agent.lifecycle.words import EndReason, Retry, State
 from agent.sandbox.emr import chronicle
@@ -270,6 +271,11 @@ SAID: list[tuple[Any, Event]] = [
     ({"cancel_job": {"id": "n", "why": "not needed"}}, JobCancelled(id="n", why="not needed")),
     ({"end": {"cluster_id": CLUSTER, "why": "by me"}}, EndAsked(cluster_id=CLUSTER, why="by me")),
     ({"go_on": {"what": "run", "id": "n"}}, GoOn(what="run", id="n")),
+    (
+        json.loads(body_of(GoOn(what="end", id=CLUSTER, reason=EndReason.TWIN, why="two"))),
+        GoOn(what="end", id=CLUSTER, reason=EndReason.TWIN, why="two"),
+    ),
+    (json.loads(body_of(GoOn(what="ask", id=CLUSTER))), GoOn(what="ask", id=CLUSTER)),
 ]
 
 
