@@ -3,30 +3,28 @@
 from __future__ import annotations
 
 import json
-import os
-import socket
 import subprocess
 import sys
 import time
-import urllib.request
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 
-from agent.lifecycle import dynamo_table, ingress
+from agent.lifecycle import dynamo_table, ingress, tokens
 from agent.lifecycle.dynamo_table import DynamoTable
 from agent.lifecycle.events import Event, JobCancelled, JobSubmitted, LaunchAsked, OwnerEnded
 from agent.lifecycle.outcome import Kind, outcome
-from agent.lifecycle.rows import ClusterRow, LaunchRow, cluster_key, launch_key
+from agent.lifecycle.rows import ClusterRow, JobRow, LaunchRow, cluster_key, job_key, launch_key
 from agent.lifecycle.store import Store
 from agent.lifecycle.table import Change
-from agent.lifecycle.words import EndReason, LaunchState, Phase, Retry, State
+from agent.lifecycle.words import EndReason, JobState, LaunchState, Phase, Retry, State
 from agent.release.places import CHECKOUT
-from tests.running import CREDENTIALS, PATIENCE_S
+from agent.sandbox.emr import NO_QUOTAS, SandboxServer
+from tests.running import PATIENCE_S
+from tests.sandbox.emr_world import boto
 
 RUN_JOB, RUN_CLUSTER = "run_job", "run_cluster"
 CFN_LINT = str(Path(sys.executable).with_name("cfn-lint"))
@@ -44,14 +42,10 @@ def definition(name: str, **filled: str) -> str:
 
 
 class Engine:
-    """moto's Step Functions with its engine, in a process of its own: it finds SQS and DynamoDB at its own port."""
+    """The sandbox's Step Functions, a queue and a table."""
 
     def __init__(self, endpoint: str) -> None:
-        def client(service: str) -> Any:
-            keys = {name.lower(): value for name, value in CREDENTIALS.items()}
-            return boto3.client(service, endpoint_url=endpoint, region_name="us-east-1", **keys)
-
-        self.sqs, self.states, self.dynamodb = client("sqs"), client("stepfunctions"), client("dynamodb")
+        self.sqs, self.states, self.dynamodb = (boto(name, endpoint) for name in ("sqs", "stepfunctions", "dynamodb"))
         name = f"t-{uuid.uuid4().hex[:12]}"
         self.queue = self.sqs.create_queue(QueueName=name)["QueueUrl"]
         self.table = name
@@ -98,29 +92,8 @@ def until(found: Callable[[], Any]) -> Any:
 
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-    env = {**os.environ, "MOTO_PORT": str(port)}
-    server = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    url = f"http://127.0.0.1:{port}"
-    config = json.dumps({"stepfunctions": {"execute_state_machine": True}}).encode()
-
-    def configured() -> bool:
-        assert server.poll() is None, "moto's server has ended"
-        try:
-            urllib.request.urlopen(f"{url}/moto-api/config", data=config, timeout=5).close()
-        except OSError:
-            return False
-        return True
-
-    try:
-        until(configured)
-        yield url
-    finally:
-        server.terminate()
-        server.wait(PATIENCE_S)
+    with SandboxServer(tick_s=None, quotas=NO_QUOTAS) as server:
+        yield server.endpoint
 
 
 @pytest.fixture
@@ -171,6 +144,7 @@ def test_a_job_is_submitted_with_its_token_and_its_end_is_the_executions(engine:
     assert isinstance(job, JobSubmitted)
     assert (job.profile, job.owner, job.args, job.priority) == ("nightly", execution, ("--day", "2026-11-21"), 7)
     assert job.task_token is not None
+    engine.states.send_task_heartbeat(taskToken=job.task_token)
     engine.states.send_task_success(taskToken=job.task_token, output=json.dumps({"job": job.id}))
     ended = engine.end(execution)
     assert ended["status"] == "SUCCEEDED"
@@ -193,19 +167,26 @@ def test_no_two_executions_have_the_same_job(engine: Engine) -> None:
         engine.states.stop_execution(executionArn=execution)
 
 
-def test_a_job_that_failed_fails_the_execution_with_its_reason(engine: Engine) -> None:
+@pytest.mark.parametrize("state", sorted(tokens.ERRORS))
+def test_a_job_that_came_to_nothing_fails_the_execution_with_its_reason(engine: Engine, state: JobState) -> None:
+    """As the function tells it; nothing is left to cancel."""
     execution = engine.run(RUN_JOB, {"profile": "nightly"})
     job = engine.event()
     assert isinstance(job, JobSubmitted)
-    assert job.task_token is not None
-    engine.states.send_task_failure(taskToken=job.task_token, error="FAILED", cause="its step failed")
+    row = JobRow(
+        key=job_key(job.id),
+        owner=job.owner,
+        profile=job.profile,
+        state=state,
+        created_at=1.0,
+        task_token=job.task_token,
+        why=("its step failed",),
+    )
+    tokens.StepFunctionsTokens(lambda: engine.states, lambda _: None).ended(row)
     ended = engine.end(execution)
-    assert (ended["status"], ended["error"]) == ("FAILED", "Tidemark.JobFailed")
-    # moto's engine loses the cause
-    assert json.loads(ended["cause"])["Error"] == "FAILED"
-    cancelled = engine.event()
-    assert isinstance(cancelled, JobCancelled)
-    assert cancelled.id == job.id
+    assert (ended["status"], ended["error"]) == ("FAILED", tokens.ERRORS[state])
+    assert ended["cause"] == f"job {job.id}: its step failed"
+    assert not engine.sqs.receive_message(QueueUrl=engine.queue).get("Messages")
 
 
 def test_a_job_that_nobody_hears_of_is_cancelled(engine: Engine) -> None:
@@ -216,7 +197,7 @@ def test_a_job_that_nobody_hears_of_is_cancelled(engine: Engine) -> None:
     assert cancelled.id == job.id
     # States.HeartbeatTimeout of AWS is a States.Timeout of moto's engine
     assert cancelled.why.endswith("Timeout")
-    assert engine.end(execution)["error"] == "Tidemark.JobFailed"
+    assert engine.end(execution)["error"] == "Tidemark.GivenUp"
 
 
 def test_a_job_has_its_time_and_no_more(engine: Engine) -> None:
