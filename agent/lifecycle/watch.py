@@ -41,8 +41,8 @@ class Sight:
 def watch(
     cluster_id: str, store: Store, eyes: Eyes, now: float, chance: Callable[[], float], settings: LifecycleSettings
 ) -> Sight:
-    """`chance` gives numbers from 0 to 1. Raises Fault when the table cannot be read, or EMR about a cluster that is not
-    in it (NotTakenFault: our share of the quota is used up); for every other one the table's word stands."""
+    """`chance` gives numbers from 0 to 1. Raises Fault when the table cannot be read, or EMR about a cluster that is
+    not in it (NotTakenFault: our share of the quota is used up); for every other one the table's word stands."""
     row = store.cluster(cluster_id)
     if row is None:
         answer = eyes.describe(cluster_id)

@@ -25,11 +25,16 @@ from tests.sandbox.emr_world import REGION, World, fleets
 TABLE = "tidemark"
 
 
-def once_client(it: World) -> Any:
-    """A client of a single attempt, made as the lifecycle makes it; every request is held to the service model."""
+def clients(it: World) -> Clients:
+    """As the lifecycle makes them."""
     os.environ.setdefault("AWS_ACCESS_KEY_ID", "test")
     os.environ.setdefault("AWS_SECRET_ACCESS_KEY", "test")
-    return check(Clients(AwsSettings(region=REGION, endpoint_url=it.server.endpoint)).emr_once)
+    return Clients(AwsSettings(region=REGION, endpoint_url=it.server.endpoint, max_attempts=1))
+
+
+def once_client(it: World) -> Any:
+    """A client of a single attempt; every request is held to the service model."""
+    return check(clients(it).emr_once)
 
 
 class Heard:
