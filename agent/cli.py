@@ -6,11 +6,14 @@ import click
 
 from agent.verbs import (
     alarms,
+    cluster,
     cost,
     dashboard,
     demo,
     doctor,
+    job,
     pausing,
+    profile,
     quote,
     release,
     replay,
@@ -19,6 +22,7 @@ from agent.verbs import (
     simulate,
     spark_conf,
     status,
+    sweep,
 )
 
 VERBS = (
@@ -41,6 +45,10 @@ VERBS = (
     release.bundle,
     release.publish,
     simulate.simulate,
+    cluster.cluster,
+    job.job,
+    profile.profile,
+    sweep.sweep,
 )
 
 
