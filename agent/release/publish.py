@@ -28,7 +28,7 @@ _TYPES = {
     ".zip": "application/zip",
 }
 
-_FOLDERS = ("units", "cloudformation", "terraform")
+_FOLDERS = ("units", "cloudformation", "terraform", "profiles")
 _EXAMPLE = "config.example.toml"
 _MACHINES = "*.asl.json"
 """State machines, in Amazon States Language."""

@@ -15,6 +15,7 @@ from moto.events.models import EventPattern
 
 from agent.lifecycle import dynamo_table, ingress
 from agent.lifecycle.events import Ignored, LaunchAsked, SweepDue
+from agent.lifecycle.store import CLAIM_LEASE_S
 from agent.release import wheels
 from agent.release.places import CHECKOUT
 from agent.settings_lifecycle import ENVIRONMENT, LifecycleSettings, of_environment
@@ -118,6 +119,10 @@ def test_the_queue_waits_for_six_times_the_function(resources: Mapping[str, Any]
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert mapping["EventSourceArn"] == {"Fn::GetAtt": ["Queue", "Arn"]}
     assert resources["DurationAlarm"]["Properties"]["Threshold"] < 1000 * function["Timeout"]
+
+
+def test_no_function_outlives_its_claim_of_a_launch(resources: Mapping[str, Any]) -> None:
+    assert resources["Function"]["Properties"]["Timeout"] < CLAIM_LEASE_S
 
 
 def test_the_runtime_is_the_one_that_the_wheels_are_for(resources: Mapping[str, Any]) -> None:

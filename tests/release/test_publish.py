@@ -98,6 +98,7 @@ def test_everything_that_a_launch_needs_is_there_and_adds_up(bucket: Bucket) -> 
     }
     wanted |= {path.name for path in bucket.dist.iterdir()}
     wanted |= {path.name for path in (CHECKOUT / "bootstrap").glob("*.asl.json")}
+    wanted |= {f"profiles/{path.name}" for path in (CHECKOUT / "bootstrap" / "profiles").glob("*.toml")}
     wanted |= {f"terraform/{path.name}" for path in (CHECKOUT / "bootstrap" / "terraform").glob("*.tf")}
     wanted |= {
         f"units/{path.relative_to(CHECKOUT / 'bootstrap' / 'units')}"
