@@ -30,5 +30,6 @@ def dead_letters(client: Any, queue_url: str) -> int | None:
 
 def _attribute(client: Any, queue_url: str, name: str) -> str | None:
     request = {"QueueUrl": queue_url, "AttributeNames": [name]}
-    found: str | None = ask("GetQueueAttributes", client.get_queue_attributes, **request).get("Attributes", {}).get(name)
+    answer = ask("GetQueueAttributes", client.get_queue_attributes, **request)
+    found: str | None = answer.get("Attributes", {}).get(name)
     return found

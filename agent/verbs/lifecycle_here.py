@@ -7,33 +7,13 @@ from collections.abc import Callable
 
 from agent.aws.clients import Clients
 from agent.lifecycle.composing import conductor
+from agent.lifecycle.deadlines import deadlines
 from agent.lifecycle.delivery import deliver
 from agent.lifecycle.later import NoLater
-from agent.lifecycle.rows import ClusterRow, JobRow
 from agent.lifecycle.table import Table
+from agent.lifecycle.tell import teller
+from agent.lifecycle.tokens import StepFunctionsTokens
 from agent.settings_lifecycle import LifecycleSettings
-
-
-class _NoDeadlines:
-    """The sweep sees to deadlines too."""
-
-    def set(self, cluster_id: str, at: float) -> None: ...
-
-    def drop(self, cluster_id: str) -> None: ...
-
-
-class _NoTeller:
-    """Whoever runs the verb reads its output."""
-
-    def ended(self, row: ClusterRow) -> None: ...
-
-    def job_ended(self, job: JobRow) -> None: ...
-
-
-class _NoTokens:
-    def ended(self, job: JobRow) -> None: ...
-
-    def still_runs(self, job: JobRow) -> None: ...
 
 
 def do(body: str, table: Table, clients: Clients, settings: LifecycleSettings, count: Callable[[str], None]) -> None:
@@ -44,9 +24,9 @@ def do(body: str, table: Table, clients: Clients, settings: LifecycleSettings, c
         settings=settings,
         clock=time.time,
         count=count,
-        deadlines=_NoDeadlines(),
-        tokens=_NoTokens(),
-        teller=_NoTeller(),
+        deadlines=deadlines(lambda: clients.scheduler, settings, time.time, count),
+        tokens=StepFunctionsTokens(lambda: clients.stepfunctions, count),
+        teller=teller(lambda: clients.sns, settings.topic_arn, count),
         later=NoLater(),
     )
     deliver(conducts, body, {}, time.time(), count)

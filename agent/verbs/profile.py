@@ -84,6 +84,7 @@ def _print_written(tables: list[dict[str, Any]]) -> None:
 
 
 def _read(file: Path) -> Profiles:
+    from agent.aws.emr_requests import faults_of_run_job_flow
     from agent.lifecycle import profiles
     from agent.settings_faults import SettingsError
 
@@ -92,7 +93,7 @@ def _read(file: Path) -> Profiles:
     except (OSError, UnicodeDecodeError) as error:
         raise click.ClickException(f"{file} cannot be read: {error}") from error
     try:
-        return profiles.read(text, str(file))
+        return profiles.read(text, str(file), faults_of_run_job_flow)
     except SettingsError as error:
         _end_with(file, [str(fault) for fault in error.faults])
         raise AssertionError("a SettingsError has faults") from error

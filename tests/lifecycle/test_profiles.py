@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.aws.emr_requests import faults_of_run_job_flow
 from agent.lifecycle import profiles
 from agent.lifecycle.profile_rules import capacity, hints
 from agent.lifecycle.rows import ClusterProfile, JobProfile, Trigger
@@ -60,6 +61,11 @@ def test_what_a_cluster_is_made_of() -> None:
         ("MASTER", 1, 0),
         ("TASK", 0, 3),
     ]
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_emrs_model_has_nothing_against_the_examples(path: Path) -> None:
+    assert profiles.read(path.read_text(), str(path), faults_of_run_job_flow).clusters
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
