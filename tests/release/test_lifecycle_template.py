@@ -14,7 +14,9 @@ from cfnlint.decode import cfn_yaml
 from moto.events.models import EventPattern
 
 from agent.lifecycle import dynamo_table, ingress
+from agent.lifecycle.budget import BUDGET
 from agent.lifecycle.events import Ignored, LaunchAsked, SweepDue
+from agent.lifecycle.rows import cluster_key, job_profile_key, profile_key
 from agent.lifecycle.store import CLAIM_LEASE_S
 from agent.release import wheels
 from agent.release.places import CHECKOUT
@@ -174,6 +176,18 @@ def test_only_what_was_launched_here_is_changed(resources: Mapping[str, Any]) ->
         and "Condition" not in statement
     }
     assert changes == set()
+
+
+def test_who_may_write_the_table_may_write_only_rows_of_its_kind(resources: Mapping[str, Any]) -> None:
+    may: dict[str, list[str]] = {}
+    for name, statement in all_statements(resources):
+        if "dynamodb:UpdateItem" in listed(statement["Action"]) and name != "FunctionPolicy":
+            may[name] = listed(statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"])
+    assert may == {
+        "NodeTablePolicy": [cluster_key("*")],
+        "AskPolicy": [f"{BUDGET}*", cluster_key("*")],
+        "ProfilesPolicy": [job_profile_key("*"), profile_key("*")],
+    }
 
 
 def test_roles_are_passed_only_to_whom_they_are_for(resources: Mapping[str, Any]) -> None:
