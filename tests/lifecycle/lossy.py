@@ -48,12 +48,14 @@ class Lossy:
                 status, kind, answer = lossy.forwarded(body, dict(self.headers.items()))
                 if fate is None:
                     self._answer(status, kind, answer)
-                self.close_connection = True
+                else:
+                    self.close_connection = True
 
             def _answer(self, status: int, kind: str, answer: bytes) -> None:
                 self.send_response(status)
                 self.send_header("Content-Type", kind)
                 self.send_header("Content-Length", str(len(answer)))
+                self.send_header("Connection", "close")
                 self.end_headers()
                 self.wfile.write(answer)
 
