@@ -168,7 +168,9 @@ class Emr:
         self._due.extend(orders)
 
     def launched(self, machine: Machine, address: str) -> None:
-        self._find(machine.id)[1].address = address
+        for instance in self.clusters[machine.cluster_id].instances:
+            if instance.machine == machine:
+                instance.address = address
 
     def addresses(self) -> Mapping[str, str]:
         """Private addresses of the live instances by EMR instance id."""

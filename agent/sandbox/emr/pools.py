@@ -87,6 +87,9 @@ class Pool(ABC):
         self.timed_out: frozenset[Market] = frozenset()
         """The markets on which something is missing that is not asked for any more."""
         self._queued: Mapping[str, Any] | None = None
+        self._settled: tuple[str, ...] | None = None
+        """Machines of a pool that has all that it wants, and in which nothing happens until one of them is not ready
+        any more or somebody asks for something; None while that is not so."""
         self._grow_until = now + self.resize_minutes * delays.minute_s
         self._drain_until = now + delays.drain_report_minutes * delays.minute_s
 
@@ -142,22 +145,29 @@ class Pool(ABC):
         self._grow_until = now + self.resize_minutes * self.delays.minute_s
         self._drain_until = now + self.delays.drain_report_minutes * self.delays.minute_s
         self.replaces = True
+        self._settled = None
         if self.state == PoolState.SUSPENDED:
             self.state = PoolState.RESIZING
             self.reason = None
 
     def suspend(self, code: str, message: str) -> None:
+        self._settled = None
         self.state = PoolState.SUSPENDED
         self.reason = (code, message)
 
     def choices(self) -> Iterator[Machine]:
         """The machines among which a scale-in that is due has to choose."""
+        if self._settled is not None:
+            return
         for market in Market:
             staying = self.staying(market)
             if sum(i.units for i in staying) > self.wanted(market):
                 yield from (i.machine for i in staying if i.launched)
 
     def advance(self, now: float, reports: Reports, supply: Supply) -> Iterator[Order]:
+        if self._nothing_happens(reports):
+            return
+        self._settled = None
         for instance in self.live:
             yield from self._advance_instance(instance, now, reports)
         if self.held:
@@ -173,6 +183,14 @@ class Pool(ABC):
         if self._queued is not None and self.state != PoolState.RESIZING:
             queued, self._queued = self._queued, None
             self.take(queued, now)
+        elif self.state == PoolState.RUNNING and self.complete and all(self._is_at_rest(i) for i in self.live):
+            settled = not any(True for _ in self.choices())
+            self._settled = tuple(i.machine.id for i in self.live) if settled else None
+
+    def _nothing_happens(self, reports: Reports) -> bool:
+        if self._settled is None or self.held or self.state != PoolState.RUNNING:
+            return False
+        return all(reports.phases.get(machine, NodePhase.READY) is NodePhase.READY for machine in self._settled)
 
     @abstractmethod
     def check_launch(self, now: float) -> None:
@@ -242,6 +260,7 @@ class Pool(ABC):
             self._grow_until = now + self.resize_minutes * self.delays.minute_s
 
     def _end_instance(self, instance: Instance, now: float) -> Iterator[Order]:
+        self._settled = None
         if not instance.launched:
             instance.end(now)
         elif not instance.ending:
@@ -307,6 +326,10 @@ class Pool(ABC):
             self.state = PoolState.BOOTSTRAPPING
         else:
             self.state = PoolState.PROVISIONING
+
+    @staticmethod
+    def _is_at_rest(instance: Instance) -> bool:
+        return instance.state is InstanceState.RUNNING and not instance.leaving
 
     @staticmethod
     def _is_up(instance: Instance) -> bool:
