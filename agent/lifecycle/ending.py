@@ -140,7 +140,7 @@ class AgentEnder:
 
     def terminate(self, reason: str, code: str, *, without_table: bool = False) -> Result:
         """`code` is that of the decision's first reason; one that is not in REASONS is an end for want of work, which
-        a claim prevents. A table that cannot be asked is FAILED, and EMR has not been asked then (`TABLE_SILENT`);
+        a claim prevents. A table that cannot be asked is POSTPONED, EMR has not been asked then (`TABLE_SILENT`);
         `without_table` ends all the same."""
         try:
             at = self._clock()
@@ -165,7 +165,7 @@ class AgentEnder:
         try:
             return self._marked(self._store, seen, reason, why)
         except Fault as error:
-            return None if without_table else Result(Outcome.FAILED, f"{TABLE_SILENT}{error}")
+            return None if without_table else Result(Outcome.POSTPONED, f"{TABLE_SILENT}{error}")
 
     def _marked(self, store: Store, seen: Described, reason: EndReason, why: str) -> Result | None:
         now = self._clock()
