@@ -17,7 +17,7 @@ from agent.domain.faults import Fault, NotTakenFault
 from agent.domain.ports import Clock
 from agent.lifecycle.budget import Spender
 from agent.lifecycle.eyes import described
-from agent.lifecycle.ladder import LAUNCH_TAG, PROFILE_TAG, TABLE_TAG, attempt_in, keeps_protection
+from agent.lifecycle.ladder import PROFILE_TAG, is_ours, keeps_protection
 from agent.lifecycle.ports import Deadlines, Described, Eyes, Teller
 from agent.lifecycle.rows import ClusterRow
 from agent.lifecycle.store import Store
@@ -61,7 +61,7 @@ class ClusterEnder:
         if seen.state in ENDING:
             self.deadlines.drop(cluster_id)
             return True
-        if reason in BY_NAME and not self._bears_our_tags(seen):
+        if reason in BY_NAME and not is_ours(seen.name, seen.tags, self.table):
             return self._withheld("stranger")
         lifts = seen.protected
         if lifts and not self._may_lift(row, seen):
@@ -92,16 +92,15 @@ class ClusterEnder:
         terminate(self.client, cluster_id)
 
     def _may_lift(self, row: ClusterRow | None, seen: Described) -> bool:
-        known = row.profile if row is not None else seen.tags.get(PROFILE_TAG) if self._bears_our_tags(seen) else None
+        known = (
+            row.profile
+            if row is not None
+            else seen.tags.get(PROFILE_TAG)
+            if is_ours(seen.name, seen.tags, self.table)
+            else None
+        )
         profile = self.store.profile(known) if known else None
         return profile is not None and (profile.lift_protection or not keeps_protection(profile.request))
-
-    def _bears_our_tags(self, seen: Described) -> bool:
-        """A name like ours, or the same name from another table in this account, is no reason to end anything."""
-        named = attempt_in(seen.name)
-        if named is None or seen.tags.get(LAUNCH_TAG) != f"{named.launch_id}.{named.attempt}":
-            return False
-        return seen.tags.get(TABLE_TAG, "") == self.table
 
     def _not_now(self, operation: str) -> NotTakenFault:
         self.count("EndsPostponed.quota")

@@ -54,6 +54,14 @@ def attempt_in(name: str) -> Bears | None:
     return None if found is None else Bears(found["launch"], int(found["attempt"]))
 
 
+def is_ours(name: str, tags: Mapping[str, str], table: str) -> bool:
+    """Whether the cluster of that name is one that was launched for this table: a name alone may be anybody's."""
+    named = attempt_in(name)
+    if named is None or tags.get(LAUNCH_TAG) != tag_value(f"{named.launch_id}.{named.attempt}"):
+        return False
+    return tags.get(TABLE_TAG, "") == tag_value(table)
+
+
 def request_of(profile: ClusterProfile, launch: LaunchRow, table: str = "") -> dict[str, Any]:
     """RunJobFlow's request for the launch's present attempt.
 

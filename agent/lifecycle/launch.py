@@ -6,7 +6,7 @@ the next one looks for a cluster of that name before it asks. An answer that was
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,8 +15,8 @@ from agent.domain.faults import NotTakenFault, PermanentFault
 from agent.domain.ports import Clock
 from agent.lifecycle import rows_of
 from agent.lifecycle.budget import Spender
-from agent.lifecycle.ladder import name_of, request_of
-from agent.lifecycle.ports import Deadlines, Ender, Eyes, Listed
+from agent.lifecycle.ladder import attempt_in, is_ours, name_of, request_of
+from agent.lifecycle.ports import Deadlines, Described, Ender, Eyes
 from agent.lifecycle.rows import ClusterProfile, LaunchRow
 from agent.lifecycle.store import CLAIM_LEASE_S, Store
 from agent.lifecycle.words import ENDING, EndReason, LaunchState
@@ -51,19 +51,34 @@ class FleetLauncher:
         if claimed is None:
             return None
         if launch.state is LaunchState.CLAIMED:
-            since = min(launch.created_at, launch.claimed_at or launch.created_at) - CLOCKS_S
-            left = self.eyes.listed(since, ended=True)
+            # whoever had it before may have asked; until that is known the claim stays, and the next one looks as well
+            left = self._left_behind(claimed, min(launch.created_at, launch.claimed_at or launch.created_at))
             if left is None:
-                # the claim stays: whoever takes it over has to look as well
                 self.count("LaunchesPostponed.quota")
                 return None
-            if (found := _of_name(left, name_of(claimed.profile, claimed.id, claimed.attempt))) is not None:
+            if left:
                 self.count("LaunchesFound")
-                return self._made(claimed, profile, found.cluster_id, found.created_at)
+                return self._made(claimed, profile, left[0].cluster_id, left[0].created_at)
         if profile is None:
             self._fail(claimed, f"there is no profile {claimed.profile!r} any more")
             return None
         return self._run(claimed, profile)
+
+    def _left_behind(self, launch: LaunchRow, since: float) -> list[Described] | None:
+        """The attempt's clusters, the oldest that goes on first, then those that have ended, from which the launch goes
+        on as well. None: our share of the quotas does not allow to look."""
+        listed = self.eyes.listed(since - CLOCKS_S, ended=True)
+        if listed is None:
+            return None
+        same = [one for one in listed if attempt_in(one.name) == (launch.id, launch.attempt)]
+        found: list[Described] = []
+        for one in sorted(same, key=lambda one: (one.state in ENDING, one.created_at)):
+            seen = self.eyes.describe(one.cluster_id)
+            if seen is None:
+                return None
+            if is_ours(seen.name, seen.tags, self.table):
+                found.append(seen)
+        return found
 
     def _run(self, launch: LaunchRow, profile: ClusterProfile) -> str | None:
         """Raises Fault, with the claim left behind, when it is not known whether EMR has taken it."""
@@ -108,9 +123,3 @@ def _claimable(launch: LaunchRow, now: float) -> bool:
     if launch.state is LaunchState.ASKED:
         return True
     return launch.state is LaunchState.CLAIMED and (launch.claimed_at or 0.0) < now - CLAIM_LEASE_S
-
-
-def _of_name(listed: Iterable[Listed], name: str) -> Listed | None:
-    """The oldest that goes on, else the oldest that has ended: the launch then goes on from its end."""
-    same = sorted((one for one in listed if one.name == name), key=lambda one: (one.state in ENDING, one.created_at))
-    return same[0] if same else None

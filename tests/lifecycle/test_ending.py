@@ -331,4 +331,4 @@ def test_a_table_that_does_not_answer_withholds_the_end_unless_the_caller_goes_o
 
 
 def test_codes_are_those_of_the_policies() -> None:
-    assert {Why.IDLE, Why.DEADLINE} <= REASONS.keys()
+    assert REASONS.keys() == {Why.IDLE, Why.DEADLINE, Why.ZERO_CORE, Why.ORDERED}

@@ -121,6 +121,18 @@ def test_a_claim_is_nobody_elses_until_its_lease_is_over() -> None:
         assert rig.launcher.go_on("l-1") is not None and launches(it) == 1
 
 
+def test_another_tables_cluster_of_the_same_name_is_not_taken_for_ours() -> None:
+    with world() as it:
+        rig = Rig(it)
+        rig.profile()
+        rig.wish()
+        theirs = our_cluster(it, "l-1", table="staging")
+        rig.store.claim_launch("l-1", 1, it.clock.now)
+        it.clock.now += CLAIM_LEASE_S + 1
+        made = rig.launcher.go_on("l-1")
+        assert made not in {None, theirs} and set(clusters(it)) == {made, theirs}
+
+
 def test_a_cluster_that_came_of_a_lost_answer_and_has_ended_since_is_found_too() -> None:
     with world() as it:
         rig = Rig(it)
