@@ -22,7 +22,9 @@ class LifecycleSettings(Model):
         60.0, description="The agent writes what it sees into the cluster's row so often, and reads what is wanted."
     )
     heartbeat_lost_s: Seconds = Field(
-        300.0, description="A heartbeat that is older counts as lost: EMR is asked what has become of the nodes."
+        300.0,
+        description="A heartbeat that is older counts as lost: EMR is asked what has become of the nodes. To the "
+        "agent, orders that are older count as unknown.",
     )
     stale_s: Seconds = Field(
         600.0, description="A state that nobody has confirmed for so long is asked of EMR before it is believed."
@@ -32,7 +34,8 @@ class LifecycleSettings(Model):
     )
     lost_core_s: Seconds = Field(
         300.0,
-        description="For so long no core node may be there, by YARN and HDFS, before the agent ends the cluster.",
+        description="For so long no core node may be there, by YARN and HDFS, before the agent ends the cluster, with "
+        "a table or without.",
     )
     orphan_s: Seconds = Field(
         900.0, description="A cluster that bears a launch's name and that no launch knows is ended after so long."

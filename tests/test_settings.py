@@ -196,3 +196,15 @@ def test_a_shadow_is_named_once() -> None:
     with pytest.raises(SettingsError) as raised:
         parse('[fleet]\nmax_capacity_units = 1\n[policy]\nshadows = ["demand", "demand"]\n')
     assert "each shadow policy is named once" in str(raised.value.faults[0])
+
+
+@pytest.mark.parametrize(("lost_s", "told"), [(119, True), (120, False)])
+def test_one_late_heartbeat_must_not_make_the_agent_unheard_of(tmp_path: Path, lost_s: int, told: bool) -> None:
+    file = tmp_path / "beats.toml"
+    file.write_text(f'{MINIMAL}\n[lifecycle]\ntable = "clusters"\nheartbeat_s = 60\nheartbeat_lost_s = {lost_s}\n')
+    if not told:
+        assert load_checked(file).lifecycle.heartbeat_lost_s == lost_s
+        return
+    with pytest.raises(SettingsError) as found:
+        load_checked(file)
+    assert [fault.path for fault in found.value.faults] == ["lifecycle.heartbeat_lost_s"]

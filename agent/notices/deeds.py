@@ -43,7 +43,7 @@ def _coming(turn: Turn, settings: Settings) -> Notice:
         headline=f"is ended in {left_s:.0f} s, at {datetime.fromtimestamp(ends_at, UTC):%H:%M:%S} UTC",
         because=(turn.notice,),
         advice="To keep it: run something on it, switch on termination protection, or `tidemark pause` on its primary. "
-        "Against a hard deadline (`idle.terminate_after_s`) only protection helps.",
+        "Against a hard deadline (of the settings, the cluster's tag or the table) only protection helps.",
         facts={"ends_at": ends_at, "left_s": round(left_s)},
     )
 
