@@ -13,7 +13,13 @@ from agent.verbs.lifecycle_place import Place, faults_told, new_id, place, print
 
 if TYPE_CHECKING:
     from agent.lifecycle.monitor import Monitor
-    from agent.lifecycle.rows import ClusterRow
+
+
+WITHHELD = {
+    "EndsWithheld.protected": "not ended: it is protected, and its profile does not say lift_protection",
+    "EndsWithheld.quota": "not ended yet: our share of EMR's quota is used up; try again in a minute",
+    "EndsWithheld.unknown": "not ended: it is not in the table",
+}
 
 
 @click.group()
@@ -126,7 +132,7 @@ def wait(which: str, until: str, timeout: float | None, every: float, as_json: b
     began = time.monotonic()
     told = ""
     with faults_told(here, code=2):
-        while not (seen := waiter.look(time.time())).over:
+        while (seen := waiter.look(time.time())).kind is None:
             if not as_json and seen.text != told:
                 click.echo(f"{seen.text} after {time.monotonic() - began:.0f} s", err=True)
             told = seen.text
@@ -151,7 +157,7 @@ def end(ids: tuple[str, ...], owner: str | None, why: str, **options: Any) -> No
 
     if bool(ids) == bool(owner):
         raise click.UsageError("name the clusters by their ids, or the owner with --owner")
-    here = place(**options)
+    here, failed = place(**options), False
     why = why or f"asked for {who()}"
     with faults_told(here):
         if owner is not None:
@@ -166,8 +172,12 @@ def end(ids: tuple[str, ...], owner: str | None, why: str, **options: Any) -> No
             if row is not None and row.ended:
                 click.echo(f"{cluster_id}: has ended already")
                 continue
+            here.counted.clear()
             sent = here.ask({"end": {"cluster_id": cluster_id, "why": why}})
-            click.echo(f"{cluster_id}: {'asked for' if sent else _ends(here.store.cluster(cluster_id))}")
+            withheld = next((WITHHELD.get(one, one) for one in here.counted if one.startswith("EndsWithheld.")), None)
+            failed = failed or withheld is not None
+            click.echo(f"{cluster_id}: {'asked for' if sent else withheld or 'ends'}")
+    sys.exit(1 if failed else 0)
 
 
 @cluster.command()
@@ -205,12 +215,6 @@ def _health(here: Place, now: float) -> Monitor:
         here.settings,
         here.dead_letters(),
     )
-
-
-def _ends(row: ClusterRow | None) -> str:
-    if row is None or row.end_reason is None:
-        return "EMR was not asked: is it protected, or our share of the quota used up? Try again"
-    return f"ends ({row.end_reason})"
 
 
 def _steps(file: Path) -> list[dict[str, Any]]:

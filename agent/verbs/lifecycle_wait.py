@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import random
+import time
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import click
 
-if TYPE_CHECKING:
-    from agent.lifecycle.rows import ClusterRow, LaunchRow
-    from agent.verbs.lifecycle_place import Place
+from agent.lifecycle.budget import Budget
+from agent.lifecycle.eyes import EmrEyes
+from agent.lifecycle.following import Following, arrived, follow
+from agent.lifecycle.rows import ClusterRow
+from agent.lifecycle.watch import Sight, watch
+from agent.lifecycle.words import READY, State
+from agent.verbs.lifecycle_place import Place
 
-CODES = {"SUCCEEDED": 0, "READY": 0, "FAILED": 1, "LOST": 3, "ABORTED": 4}
+CODES = {"SUCCEEDED": 0, "FAILED": 1, "LOST": 3, "ABORTED": 4}
 STILL_THERE = 5
 
 
@@ -19,12 +25,9 @@ STILL_THERE = 5
 class Seen:
     text: str
     kind: str | None = None
-    """SUCCEEDED, FAILED, LOST, ABORTED, or READY; None: it goes on."""
+    """SUCCEEDED, which a cluster that is ready is too where that was waited for, FAILED, LOST or ABORTED; None: it
+    goes on."""
     row: ClusterRow | None = None
-
-    @property
-    def over(self) -> bool:
-        return self.kind is not None
 
     @property
     def code(self) -> int:
@@ -37,48 +40,37 @@ class Waiter:
     def __init__(self, place: Place, which: str, *, ready: bool) -> None:
         self._place = place
         self._which = which
-        self._ready = ready
-        self._sent_by_queue = bool(place.settings.queue_url)
-        self._known = False
+        self._wanted: Collection[State] = READY if ready else ()
+        budget = Budget(place.table, place.settings.calls_share)
+        self._eyes = EmrEyes(place.clients.emr_once, budget, time.time)
+        self._patient = bool(place.settings.queue_url)
+        """What was sent to the queue may not be written down yet."""
 
     def look(self, now: float) -> Seen:
         """Raises Fault; ends the verb where nobody knows what is waited for."""
         if self._which.startswith("j-"):
-            return self._cluster(self._which, now)
-        launch = self._place.store.launch(self._which)
-        if launch is not None:
-            self._known = True
-            return self._launch(launch, now)
-        if self._sent_by_queue and not self._known:
+            sight = self._watch(self._which, now)
+            found = arrived(sight, self._wanted, now, self._place.settings.lost_core_s)
+            text = f"{sight.cluster_id} is {sight.state}" if found.kind is None else f"{sight.cluster_id}: {found.why}"
+            return Seen(text, found.kind.value if found.kind is not None else None, sight.row)
+        followed = follow(self._which, self._place.store, lambda cluster_id: self._watch(cluster_id, now), now)
+        if followed.launch is None and not self._patient:
+            raise click.ClickException(f"there is no cluster and no launch {self._which!r}: `tidemark cluster list`")
+        return self._following(followed)
+
+    def _following(self, found: Following) -> Seen:
+        if found.launch is None:
             return Seen(f"{self._which} is not written down yet")
-        raise click.ClickException(f"there is no cluster and no launch {self._which!r}: `tidemark cluster list`")
+        if found.cluster is not None and found.cluster.state in self._wanted:
+            return Seen(f"{found.cluster.id} is {found.cluster.state}", "SUCCEEDED", found.cluster)
+        if found.outcome.kind is not None:
+            named = found.cluster.id if found.cluster is not None else found.launch.id
+            return Seen(f"{named}: {found.outcome.why}", found.outcome.kind.value, found.cluster)
+        if found.cluster is not None and not found.cluster.ended:
+            return Seen(f"{found.cluster.id} is {found.cluster.state}", None, found.cluster)
+        after = f", after: {found.launch.why}" if found.launch.why else ""
+        return Seen(f"{found.launch.id} is {found.launch.state} in attempt {found.launch.attempt}{after}")
 
-    def _launch(self, launch: LaunchRow, now: float) -> Seen:
-        seen = self._cluster(launch.cluster_id, now) if launch.cluster_id is not None else None
-        if launch.open is None:
-            return self._closed(launch, seen)
-        if seen is not None and (not seen.over or seen.kind == "READY"):
-            return seen
-        after = f", after {launch.why}" if launch.why else ""
-        return Seen(f"{launch.id}: attempt {launch.attempt} is {launch.state}{after}", row=seen.row if seen else None)
-
-    def _closed(self, launch: LaunchRow, seen: Seen | None) -> Seen:
-        """No further attempt comes; what became of the last cluster counts, if there was one."""
-        if seen is not None:
-            return seen
-        kind = "ABORTED" if launch.state == "CANCELLED" else "FAILED"
-        return Seen(f"{launch.id}: {launch.state}: {launch.why or 'no reason is known'}", kind)
-
-    def _cluster(self, cluster_id: str, _: float) -> Seen:
-        from agent.lifecycle.outcome import outcome
-        from agent.lifecycle.words import READY
-
-        row = self._place.store.cluster(cluster_id)
-        if row is None:
-            raise click.ClickException(f"cluster {cluster_id} is not in the table: `tidemark cluster list`")
-        found = outcome(row)
-        if found.kind is not None:
-            return Seen(f"{cluster_id}: {found.why}", found.kind.value, row)
-        if self._ready and row.state in READY:
-            return Seen(f"{cluster_id} is {row.state}", "READY", row)
-        return Seen(f"{cluster_id} is {row.state}", None, row)
+    def _watch(self, cluster_id: str, now: float) -> Sight:
+        place = self._place
+        return watch(cluster_id, place.store, self._eyes, now, random.random, place.settings)

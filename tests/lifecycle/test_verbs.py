@@ -21,7 +21,7 @@ from agent.lifecycle.store import Store
 from agent.lifecycle.words import EndReason, JobState, LaunchState, Phase, State
 from tests.lifecycle.pool_rows import cluster, job
 from tests.running import free_port
-from tests.sandbox.emr_world import World, boto, world
+from tests.sandbox.emr_world import World, boto, fleets, world
 
 ROOT = Path(__file__).parents[2]
 ETL = ROOT / "bootstrap" / "profiles" / "etl.toml"
@@ -127,6 +127,10 @@ def test_a_profile_with_faults_is_not_put(it: Lifecycle, tmp_path: Path) -> None
     assert (done.exit_code, done.stdout) == (2, "")
     assert "cluster.etl.minimum: 9 is more than maximum = 4" in done.stderr
     assert "job.sessions.priorty: is no setting; did you mean 'priority'?" in done.stderr
+    file.write_text(ETL.read_text().replace("TimeoutAction", "TimeoutActon"))
+    done = it.run("profile", "put", str(file))
+    path = "cluster.etl.request.Instances.InstanceFleets.2.LaunchSpecifications.SpotSpecification"
+    assert f"{path}.TimeoutActon: is nothing that RunJobFlow has; did you mean 'TimeoutAction'?" in done.stderr
     file.write_text(ETL.read_text().replace('cluster_profile = "etl"', 'cluster_profile = "elt"'))
     done = it.run("profile", "put", str(file))
     assert done.exit_code == 2
@@ -230,9 +234,16 @@ def test_without_a_queue_it_is_done_here(it: Lifecycle) -> None:
     assert f"l-1: LAUNCHED {launch.cluster_id}" in again
     listed = json.loads(it.here("cluster", "list", "--owner", "o", "--json"))
     assert [one["key"] for one in listed["clusters"]] == [cluster_key(str(launch.cluster_id))]
-    assert "ends (by-hand)" in it.here("cluster", "end", str(launch.cluster_id))
+    assert it.here("cluster", "end", str(launch.cluster_id)) == f"{launch.cluster_id}: ends\n"
     it.it.pass_time(60)
     assert it.it.state(str(launch.cluster_id)) == "TERMINATED"
+
+
+def test_a_protected_cluster_is_not_ended_and_that_is_said(it: Lifecycle) -> None:
+    cluster_id = it.it.ready(Instances=fleets(TerminationProtected=True))
+    it.know(cluster(cluster_id, Phase.WORKING))
+    assert "it is protected" in it.ok("cluster", "end", cluster_id, queue=False, code=1)
+    assert it.it.state(cluster_id) == "WAITING"
 
 
 def test_a_job_without_a_queue_launches_its_cluster(it: Lifecycle) -> None:
@@ -316,7 +327,7 @@ def test_wait_follows_a_launch_and_gives_up_when_told(it: Lifecycle) -> None:
     launch = it.store.launch("l-1")
     assert launch is not None
     it.store.saw_state(str(launch.cluster_id), State.WAITING, time.time() + 1, time.time())
-    assert it.ok("cluster", "wait", "--until", "ready", "l-1").startswith("READY")
+    assert it.ok("cluster", "wait", "--until", "ready", "l-1").startswith("SUCCEEDED: j-")
     it.store.close_launch(launch, LaunchState.FAILED, time.time(), "no capacity")
     it.store.saw_state(str(launch.cluster_id), State.TERMINATED, time.time() + 2, time.time(), "STEP_FAILURE")
     assert it.ok("cluster", "wait", "l-1", code=1).startswith("FAILED")
