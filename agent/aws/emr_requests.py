@@ -30,4 +30,4 @@ def _in_words(text: str) -> str:
 
 @cache
 def _emr() -> ServiceModel:
-    return botocore.session.get_session().get_service_model("emr")
+    return botocore.session.Session().get_service_model("emr")

@@ -84,6 +84,20 @@ BY_OPERATOR: Mapping[str, str] = MappingProxyType(
 """By operation of CloudWatch: the statement of `bootstrap/operator-policy.json` for whoever runs `tidemark alarms`,
 `tidemark dashboard`, or `tidemark status` from elsewhere than the primary.
 Composite alarms can be told, put and deleted only by who may do so with all alarms (CloudWatch API reference)."""
+BY_OPERATOR_OF_LIFECYCLE: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "GetItem": ("dynamodb:GetItem", "TidemarkReadLifecycle"),
+        "Query": ("dynamodb:Query", "TidemarkReadLifecycle"),
+        "Scan": ("dynamodb:Scan", "TidemarkReadLifecycle"),
+        "UpdateItem": ("dynamodb:UpdateItem", "TidemarkPutProfiles"),
+        "SendMessage": ("sqs:SendMessage", "TidemarkAskLifecycle"),
+        "GetQueueAttributes": ("sqs:GetQueueAttributes", "TidemarkCountDeadLetters"),
+        "GetQueueUrl": ("sqs:GetQueueUrl", "TidemarkCountDeadLetters"),
+    }
+)
+"""By operation: its action, and the statement of `bootstrap/operator-policy.json` for whoever runs `tidemark cluster`,
+`tidemark job`, `tidemark profile` or `tidemark sweep` with the lifecycle's queue. Without the queue they do what its
+function does, and take its rights."""
 IMPLIED = frozenset({"TagResource"})
 """Asked for by another operation, here PutMetricAlarm with tags."""
 
@@ -94,17 +108,22 @@ FREE = frozenset({"GetCallerIdentity"})
 def advice(operation: str, said: str) -> str:
     """What to do about a denied operation; `said` is AWS's own message, which tells some causes apart."""
     right, by_operator = RIGHTS.get(operation), BY_OPERATOR.get(operation)
+    of_lifecycle = BY_OPERATOR_OF_LIFECYCLE.get(operation, ("", None))[1]
     if "explicit deny" in said:
         return "a policy denies it explicitly (service control policy, boundary): adding a statement does not help"
     if "VPC endpoint policy" in said:
         return "the policy of the VPC endpoint does not let it through"
-    if right is None and by_operator is not None:
-        return f"whoever runs this needs the statement {by_operator} of {OPERATOR_POLICY}"
+    if right is None and (sid := by_operator or of_lifecycle) is not None:
+        return f"whoever runs this needs the statement {sid} of {OPERATOR_POLICY}"
     if right is None:
         return "the node's role is not allowed to do this"
     tagged = right.action.startswith("elasticmapreduce:")
     return f"add the statement {right.sid} of {POLICY} to the node's role" + (
-        f", and see that the cluster carries the tag that it asks for ({TAG})" if tagged else ""
+        f", and see that the cluster carries the tag that it asks for ({TAG})"
+        if tagged
+        else f"; a person needs {of_lifecycle} of {OPERATOR_POLICY}"
+        if of_lifecycle
+        else ""
     )
 
 

@@ -13,7 +13,7 @@ import pytest
 from botocore import xform_name
 from botocore.loaders import Loader
 
-from agent.aws.rights import BY_OPERATOR, FREE, IMPLIED, LEVELS, RIGHTS, TAG, advice
+from agent.aws.rights import BY_OPERATOR, BY_OPERATOR_OF_LIFECYCLE, FREE, IMPLIED, LEVELS, RIGHTS, TAG, advice
 from agent.domain.rights import Capability
 from agent.lifecycle.rows import cluster_key
 
@@ -91,6 +91,8 @@ def test_the_operators_policy_gives_exactly_what_the_verbs_call() -> None:
     wanted: dict[str, set[str]] = {}
     for operation, sid in BY_OPERATOR.items():
         wanted.setdefault(sid, set()).add(f"cloudwatch:{operation}")
+    for action, sid in BY_OPERATOR_OF_LIFECYCLE.values():
+        wanted.setdefault(sid, set()).add(action)
     assert given == wanted
 
 
@@ -158,6 +160,9 @@ def test_statements_are_named_by_what_they_are_for() -> None:
         ("ListSteps", "with an explicit deny in a service control policy", "does not help"),
         ("ListSteps", "because no VPC endpoint policy allows the action", "VPC endpoint"),
         ("PutMetricAlarm", "no identity-based policy allows the action", "TidemarkPutAlarms of operator-policy.json"),
+        ("Scan", "no identity-based policy allows the action", "TidemarkReadLifecycle of operator-policy.json"),
+        ("UpdateItem", "no identity-based policy allows the action", "TidemarkLifecycleTable of iam-policy.json"),
+        ("UpdateItem", "no identity-based policy allows the action", "TidemarkPutProfiles of operator-policy.json"),
         ("SomethingElse", "no", "not allowed"),
     ],
 )
