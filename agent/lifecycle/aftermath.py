@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent.lifecycle.acts import Act, Adopt, Close, End, Finish, Plan, Requeue, TryAgain
+from agent.lifecycle.acts import Act, Adopt, Close, End, Finish, Plan, Requeue, Run, TryAgain
 from agent.lifecycle.known import Known
 from agent.lifecycle.outcome import Kind, Outcome, outcome
 from agent.lifecycle.rows import ClusterProfile, ClusterRow, JobRow, LaunchRow
@@ -26,13 +26,16 @@ def replan(row: ClusterRow) -> tuple[Act, ...]:
 
 
 def of_jobs_cluster(job: JobRow, row: ClusterRow) -> tuple[Act, ...]:
-    """The job that ran there: its own end where the cluster's code tells of it, else back into the queue."""
+    """The job that ran there: its own end where the cluster's code tells of it, else back into the queue. Its step is
+    looked up first, for the event of its completion may be lost or late: EMR still knows it, and then the job ends
+    although it waits again. Where EMR cannot be asked now, it runs once more."""
     if job.state not in ON_A_CLUSTER or job.cluster_id != row.id:
         return ()
     state = _end_of_step(job, row)
     why = f"cluster {row.id}: {outcome(row).why}"
     if state is None:
-        return (Requeue(job_id=job.id, attempt=job.attempt, why=why),)
+        look = (Run(job_id=job.id),) if job.step_id is not None else ()
+        return (*look, Requeue(job_id=job.id, attempt=job.attempt, why=why))
     return (Finish(job_id=job.id, attempt=job.attempt, state=state, why=why),)
 
 

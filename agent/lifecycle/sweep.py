@@ -78,18 +78,17 @@ def sweep(view: View, now: float, settings: LifecycleSettings) -> tuple[Act, ...
     open_jobs = sorted((job for job in view.jobs if job.open or not job.ended), key=lambda job: job.created_at)
     open_launches = sorted((one for one in view.launches if one.state not in CLOSED), key=lambda one: one.created_at)
     of_launches = list(chain.from_iterable(_launch(one, sight) for one in open_launches))
-    of_jobs = list(chain.from_iterable(_job(job, sight) for job in open_jobs))
-    goes_on = (Launch, Run)
+    of_jobs = [tuple(_job(job, sight)) for job in open_jobs]
     return (
         *ends,
         *_rotated([act for row in marked for act in _end_again(row, now)], now),
-        *(act for act in of_launches if not isinstance(act, goes_on)),
-        *(act for act in of_jobs if not isinstance(act, goes_on)),
+        *(act for act in of_launches if not isinstance(act, Launch)),
+        *(act for acts in of_jobs for act in acts if _moves(acts) or not isinstance(act, Run)),
         *(act for row in living for act in _released(row, sight)),
         *_freed(sight),
         *(act for row in living if row.end_reason is None for act in _adopted(row, sight)),
-        *(act for act in of_launches if isinstance(act, goes_on)),
-        *_runs(of_jobs, sight),
+        *(act for act in of_launches if isinstance(act, Launch)),
+        *_runs([act for acts in of_jobs if not _moves(acts) for act in acts], sight),
         *_questions(living, sight),
         *(Plan(profile=one.name) for one in view.profiles if one.pooled),
     )
@@ -193,6 +192,11 @@ def _job(job: JobRow, sight: _Sight) -> Iterator[Act]:
     elif job.task_token is not None:
         # it waits in the queue, and we are here to say so
         yield StillRuns(job_id=job.id)
+
+
+def _moves(acts: Sequence[Act]) -> bool:
+    """Whether the job leaves where it is: what else is done for it then belongs together."""
+    return any(isinstance(act, Requeue | Finish) for act in acts)
 
 
 def _on_a_cluster(job: JobRow, sight: _Sight) -> Iterator[Act]:

@@ -172,9 +172,11 @@ def test_a_job_that_has_waited_too_long_fails_and_says_how_long() -> None:
 
 def test_a_job_on_a_cluster_that_has_ended_goes_back() -> None:
     gone = of_pool(state=State.TERMINATED_WITH_ERRORS, reason_code="INSTANCE_FAILURE", claim="n")
-    for state in (JobState.CLAIMED, JobState.RUNNING):
-        (requeue,) = swept(clusters=(gone,), jobs=(job(state=state),))
-        assert isinstance(requeue, Requeue)
+    (requeue,) = swept(clusters=(gone,), jobs=(job(state=JobState.CLAIMED),))
+    assert isinstance(requeue, Requeue)
+    (look, requeue) = swept(clusters=(gone,), jobs=(job(),))
+    assert look == Run(job_id="n")
+    assert isinstance(requeue, Requeue)
 
 
 def test_a_job_whose_cluster_is_somebody_elses_goes_back() -> None:
