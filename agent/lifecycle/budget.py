@@ -16,7 +16,8 @@ has at most `burst + T per_s` calls. With a share below 1 all of this holds of `
 the limit is the least one, 1). What the share leaves also covers calls that come late, and clocks that differ: by d
 seconds together as long as `share per_s d <= (1 - share) burst`, which is 10 s and more at a half.
 
-Every attempt is a call: what is paid for here is sent by a client that makes one attempt.
+Every attempt is a call: what is paid for here is sent by a client that makes one attempt. Where the table's answer is
+lost, a call is paid for that nobody makes.
 """
 
 from __future__ import annotations
@@ -90,7 +91,8 @@ class Budget:
         spent = Change(
             key=f"{BUDGET}{name}#{window}",
             add={"spent": 1},
-            set={"expires_at": (window + 1) * quota.window_s + KEPT_S},
+            # by default and not set: what every spender would write alike tells none of them that it was his doing
+            default={"expires_at": (window + 1) * quota.window_s + KEPT_S},
             when=[Below("spent", quota.limit(self._share))],
         )
         return self._table.change(spent) is not None

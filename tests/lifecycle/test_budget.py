@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import pytest
@@ -13,6 +14,7 @@ from agent.lifecycle.budget import ALL_CALLS, BUDGET, KEPT_S, QUOTAS, Budget
 from agent.lifecycle.memory_table import MemoryTable
 from agent.sandbox.emr.throttle import QUOTAS as SANDBOX_QUOTAS
 from agent.sandbox.throttle import Quota, Throttle
+from tests.lifecycle.dynamo import dynamo, dynamo_table
 
 BUCKETS = {name: Quota(quota.burst, quota.per_s) for name, quota in QUOTAS.items()}
 OPERATIONS = sorted(set(QUOTAS) - {ALL_CALLS})
@@ -92,6 +94,18 @@ def test_old_windows_say_when_they_may_go() -> None:
     assert Budget(table, 0.5).spend("RunJobFlow", 1000.0)
     rows = {row["key"]: row["expires_at"] for row in table.keyed(BUDGET)}
     assert rows == {"BUDGET#RunJobFlow#100": 1010.0 + KEPT_S, "BUDGET#*#400": 1002.5 + KEPT_S}
+
+
+def test_of_many_at_once_no_more_are_allowed_than_the_window_has() -> None:
+    """Threads, over HTTP, in one window."""
+    with dynamo() as client, dynamo_table(client) as table:
+
+        def one(_: int) -> bool:
+            return Budget(table, 1.0).spend("ListClusters", 1000.0)
+
+        with ThreadPoolExecutor(8) as pool:
+            allowed = sum(pool.map(one, range(40)))
+        assert allowed == QUOTAS["ListClusters"].limit(1.0) == 10
 
 
 def test_an_operation_without_a_quota_is_a_bug() -> None:
