@@ -112,6 +112,17 @@ def set_up() -> None:
     sys.excepthook = _crashed
 
 
+def set_up_in_host() -> None:
+    """The same where somebody else runs us and has handlers already, as Lambda does: they get our fields."""
+    hosts = logging.getLogger().handlers
+    if not hosts:
+        set_up()
+        return
+    for handler in hosts:
+        handler.setFormatter(_Logfmt())
+    LOGGER.setLevel(logging.INFO)
+
+
 def _crashed(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     """A bug that ends the process belongs where somebody looks afterwards."""
     LOGGER.critical("agent.crashed", exc_info=(kind, error, trace))

@@ -6,27 +6,13 @@ import time
 from collections.abc import Callable
 
 from agent.aws.clients import Clients
-from agent.lifecycle.composing import conductor
-from agent.lifecycle.deadlines import deadlines
+from agent.lifecycle.composing import on_aws
 from agent.lifecycle.delivery import deliver
-from agent.lifecycle.later import NoLater
 from agent.lifecycle.table import Table
-from agent.lifecycle.tell import teller
-from agent.lifecycle.tokens import StepFunctionsTokens
 from agent.settings_lifecycle import LifecycleSettings
 
 
 def do(body: str, table: Table, clients: Clients, settings: LifecycleSettings, count: Callable[[str], None]) -> None:
     """Raises Fault. What our share of EMR's quotas does not allow is left to the next sweep."""
-    conducts = conductor(
-        table=table,
-        emr=clients.emr_once,
-        settings=settings,
-        clock=time.time,
-        count=count,
-        deadlines=deadlines(lambda: clients.scheduler, settings, time.time, count),
-        tokens=StepFunctionsTokens(lambda: clients.stepfunctions, count),
-        teller=teller(lambda: clients.sns, settings.topic_arn, count),
-        later=NoLater(),
-    )
+    conducts = on_aws(table, clients, settings, time.time, count, by_queue=False)
     deliver(conducts, body, {}, time.time(), count)
