@@ -20,6 +20,11 @@ has to boot in the rest of the time."""
 LAST_BELT_S = 6 * 3600
 """EMR's own idle end, where the profile has none: much later than ours (60 to 604800 s)."""
 
+MOST_TYPES = 5
+"""Of a fleet without an allocation strategy."""
+IDLE_END_SINCE = {5: 30, 6: 1}
+"""The releases that have an auto-termination policy: 5.30, 6.1, and every later series."""
+
 LAUNCH_TAG = "tidemark:launch"
 OWNER_TAG = "tidemark:owner"
 PROFILE_TAG = "tidemark:profile"
@@ -76,7 +81,7 @@ def request_of(profile: ClusterProfile, launch: LaunchRow, table: str = "") -> d
     steps = [*request.pop("Steps", ()), *(_step(dict(step), launch.pool) for step in launch.steps)]
     if steps:
         request["Steps"] = steps
-    if request["Instances"]["KeepJobFlowAliveWhenNoSteps"]:
+    if request["Instances"]["KeepJobFlowAliveWhenNoSteps"] and _has_idle_end(request):
         request.setdefault("AutoTerminationPolicy", {"IdleTimeout": _last_belt_s(profile)})
     return request
 
@@ -102,6 +107,11 @@ def primaries(request: Mapping[str, Any]) -> int:
 def _spot_timeout_min(profile: ClusterProfile) -> int:
     """5 to 1440 (SpotProvisioningSpecification)."""
     return int(min(1440, max(5, SPOT_SHARE * profile.launch_timeout_s / 60)))
+
+
+def _has_idle_end(request: Mapping[str, Any]) -> bool:
+    found = re.match(r"emr-(\d+)\.(\d+)", request.get("ReleaseLabel", ""))
+    return found is not None and int(found[1]) >= 5 and int(found[2]) >= IDLE_END_SINCE.get(int(found[1]), 0)
 
 
 def _last_belt_s(profile: ClusterProfile) -> int:
@@ -154,17 +164,15 @@ def _bid(fleet: Mapping[str, Any], timeout_min: int) -> dict[str, Any]:
 
 
 def _bought(fleet: Mapping[str, Any]) -> dict[str, Any]:
-    """The same units on-demand; what it says of spot for later resizes stays."""
+    """The same units on-demand; what it says of spot stays, for the resizes that come later. More than five types need
+    an allocation strategy (InstanceFleetConfig), and what was said of spot is none for on-demand."""
     if not fleet.get(SPOT):
         return dict(fleet)
-    launch = {k: v for k, v in fleet.get("LaunchSpecifications", {}).items() if k != "SpotSpecification"}
-    bought = {k: v for k, v in fleet.items() if k != "LaunchSpecifications"}
-    return {
-        **bought,
-        **({"LaunchSpecifications": launch} if launch else {}),
-        ON_DEMAND: fleet.get(ON_DEMAND, 0) + fleet[SPOT],
-        SPOT: 0,
-    }
+    launch = dict(fleet.get("LaunchSpecifications", {}))
+    if len(fleet.get("InstanceTypeConfigs", ())) > MOST_TYPES:
+        launch.setdefault("OnDemandSpecification", {"AllocationStrategy": "lowest-price"})
+    units = {ON_DEMAND: fleet.get(ON_DEMAND, 0) + fleet[SPOT], SPOT: 0}
+    return {**fleet, **({"LaunchSpecifications": launch} if launch else {}), **units}
 
 
 def _bought_group(group: Mapping[str, Any]) -> dict[str, Any]:

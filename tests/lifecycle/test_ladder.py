@@ -27,7 +27,7 @@ ONE = [{"InstanceType": "m5.xlarge"}]
 MASTER = {"InstanceFleetType": "MASTER", "TargetOnDemandCapacity": 1, "InstanceTypeConfigs": ONE}
 CORE = {"InstanceFleetType": "CORE", "TargetOnDemandCapacity": 1, "TargetSpotCapacity": 3, "InstanceTypeConfigs": ONE}
 RESIZE = {"SpotResizeSpecification": {"TimeoutDurationMinutes": 20}}
-TASK = {
+TASK: dict[str, Any] = {
     "InstanceFleetType": "TASK", "TargetSpotCapacity": 8, "InstanceTypeConfigs": ONE, "ResizeSpecifications": RESIZE,
     "LaunchSpecifications": {
         "SpotSpecification": {
@@ -105,9 +105,19 @@ def test_from_the_third_attempt_on_everything_is_on_demand(attempt: int) -> None
     bought = {role: (f["TargetOnDemandCapacity"], f.get("TargetSpotCapacity", 0)) for role, f in targets.items()}
     assert bought == {"MASTER": (1, 0), "CORE": (4, 0), "TASK": (8, 0)}
     task = fleet(request, "TASK")
-    assert task["LaunchSpecifications"] == {"OnDemandSpecification": {"AllocationStrategy": "lowest-price"}}
-    assert task["ResizeSpecifications"] == RESIZE, "the agent's spot later on is not touched"
+    assert task["LaunchSpecifications"] == TASK["LaunchSpecifications"], "the agent's spot later on is not touched"
+    assert task["ResizeSpecifications"] == RESIZE and "LaunchSpecifications" not in fleet(request, "CORE")
     assert request["Instances"]["Ec2SubnetIds"] == ["subnet-a", "subnet-c"]
+
+
+def test_many_types_have_an_allocation_strategy_on_demand_too() -> None:
+    types = [{"InstanceType": f"r5.{size}xlarge"} for size in range(6)]
+    spot = {"SpotSpecification": TASK["LaunchSpecifications"]["SpotSpecification"]}
+    many = {**TASK, "InstanceTypeConfigs": types, "LaunchSpecifications": spot}
+    of = profile({**REQUEST, "Instances": {"InstanceFleets": [MASTER, many]}})
+    assert fleet(asked(of), "TASK")["LaunchSpecifications"] == spot
+    bought = fleet(asked(of, attempt=3), "TASK")["LaunchSpecifications"]
+    assert bought == {**spot, "OnDemandSpecification": {"AllocationStrategy": "lowest-price"}}
 
 
 def test_groups_climb_the_same_ladder() -> None:
@@ -155,6 +165,8 @@ def test_emrs_own_idle_end_is_the_last_belt_where_a_cluster_stays() -> None:
     assert asked(profile(stays))["AutoTerminationPolicy"] == {"IdleTimeout": 6 * 3600}
     assert asked(profile(stays, idle_s=5 * 3600))["AutoTerminationPolicy"] == {"IdleTimeout": 10 * 3600}
     assert asked(profile(stays, idle_s=1e6))["AutoTerminationPolicy"] == {"IdleTimeout": 604800}
+    for release, has in (("5.29.0", False), ("5.30.1", True), ("6.0.0", False), ("6.1.0", True), ("7.0.0", True)):
+        assert ("AutoTerminationPolicy" in asked(profile({**stays, "ReleaseLabel": f"emr-{release}"}))) is has, release
     own = {**stays, "AutoTerminationPolicy": {"IdleTimeout": 900}}
     assert asked(profile(own))["AutoTerminationPolicy"] == {"IdleTimeout": 900}
 
