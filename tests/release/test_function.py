@@ -1,17 +1,23 @@
-"""The function's archive as Lambda unpacks it: what is in it."""
+"""The function's archive as Lambda unpacks it: what is in it, and that it runs from there and nowhere else."""
 
 from __future__ import annotations
 
+import ast
+import os
+import platform
 import stat
+import subprocess
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from agent.release import archive, bundle, elf
+from agent.aws.clients import Clients
+from agent.release import archive, bundle, elf, selection
 from agent.release.archive import Entry
 from tests.release.conftest import WHEELS
+from tests.release.test_lifecycle_rights import closure, source
 
 
 @pytest.fixture(scope="session", params=["x86_64", "aarch64"])
@@ -25,6 +31,17 @@ def archives(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     for each in ("x86_64", "aarch64"):
         archive.write(bundle.function_tree(each, WHEELS), folder / bundle.function_name(each))
     return {each: folder / bundle.function_name(each) for each in ("x86_64", "aarch64")}
+
+
+@pytest.fixture(scope="session")
+def task(archives: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the archive for this machine's processor unpacks to."""
+    if platform.machine() not in archives:
+        pytest.skip(f"the function cannot run on this machine, which is a {platform.machine()}")
+    folder = tmp_path_factory.mktemp("task")
+    with zipfile.ZipFile(archives[platform.machine()]) as packed:
+        packed.extractall(folder)
+    return folder
 
 
 def files(path: Path) -> Iterator[tuple[zipfile.ZipInfo, bytes]]:
@@ -67,3 +84,55 @@ def test_nothing_is_in_it_that_the_function_does_not_need(archives: dict[str, Pa
         assert not info.filename.endswith((".pyc", ".pyi", "/RECORD"))
         assert parts[0] != "agent" or parts[1] not in {"sandbox", "simulate", "release"}
         assert not info.filename.endswith((".pem.key", ".env", "credentials")), "no secret"
+
+
+def test_it_knows_the_services_whose_clients_it_asks_for(archives: dict[str, Path], machine: str) -> None:
+    names = [info.filename.split("/") for info, _ in files(archives[machine])]
+    described = {parts[2] for parts in names if parts[:2] == ["botocore", "data"] and len(parts) > 3}
+    assert described == selection.SERVICES_OF_FUNCTION
+    clients = {name for name in vars(Clients) if not name.startswith("_")} - {"region"}
+    asked = {
+        node.attr.removesuffix("_once")
+        for module in closure()
+        if module.startswith("agent.lifecycle")
+        for node in ast.walk(ast.parse(source(module)))
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "clients"
+    }
+    assert asked & clients == described
+
+
+RUN = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import boto3, json, pydantic
+from agent.aws.clients import Clients
+from agent.lifecycle import handler
+from agent.settings import AwsSettings
+print(all(module.__file__.startswith(sys.argv[1]) for module in (handler, boto3, pydantic)))
+print(handler.handle({"Records": []}, None))
+nothing = {"source": "aws.emr", "detail-type": "EMR Configuration Error", "detail": {}}
+print(handler.handle({"Records": [{"messageId": "m-1", "body": json.dumps(nothing), "attributes": {}}]}, None))
+print(handler.handle({"Records": [{"messageId": "m-2", "body": "{", "attributes": {}}]}, None))
+clients = Clients(AwsSettings())
+print([getattr(clients, name).meta.region_name for name in sys.argv[2:]])
+"""
+
+
+def test_it_runs_in_a_plain_python_with_nothing_else(task: Path, python311: Path) -> None:
+    """With an empty batch, a message that is none of its business, and one that nobody can read."""
+    env = {"PATH": os.defpath, "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"}
+    env |= {"AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "eu-west-1", "AWS_LAMBDA_FUNCTION_NAME": "tidemark"}
+    env |= {"TIDEMARK_TABLE": "clusters", "TIDEMARK_QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/1/queue"}
+    services = sorted(selection.SERVICES_OF_FUNCTION)
+    command: list[str | Path] = [python311, "-I", "-S", "-c", RUN, str(task), *services]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    said = [line for line in done.stdout.splitlines() if not line.startswith('{"_aws"')]
+    assert said == [
+        "True",
+        "{'batchItemFailures': []}",
+        "{'batchItemFailures': []}",
+        "{'batchItemFailures': [{'itemIdentifier': 'm-2'}]}",
+        str(["eu-west-1"] * len(services)),
+    ]
+    assert "no-json" in done.stderr
