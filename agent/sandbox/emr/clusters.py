@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from agent.sandbox.emr.delays import Delays
@@ -13,12 +14,24 @@ from agent.sandbox.emr.pools import Instance, Pool, Supply, new_id
 from agent.sandbox.emr.refusals import invalid_request, validation
 from agent.sandbox.emr.states import ClusterState, LostPrimary, Market, PoolState, Role, ZoneChoice
 from agent.sandbox.emr.steps import Step, StepQueue
+from agent.sandbox.nodes import Machine
 
 PLANNED = frozenset({"USER_REQUEST", "ALL_STEPS_COMPLETED"})
 """The reasons for which a cluster ends as TERMINATED; all others: TERMINATED_WITH_ERRORS."""
 
 NO_CAPACITY = "INTERNAL_ERROR_EC2_INSUFFICIENT_CAPACITY_AZ"
 """The code in the error details when EC2 has not what is asked for (emr: error codes with ErrorDetail)."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Rest:
+    """What a cluster was like when nothing was left to happen in it."""
+
+    state: ClusterState
+    steps: int
+    alive: frozenset[str]
+    machines: tuple[Machine, ...]
+    machine_ids: frozenset[str]
 
 
 class Cluster:
@@ -57,6 +70,7 @@ class Cluster:
         self.steps.steps.extend(Step(config, now) for config in request.get("Steps", ()))
         self._ending_since = 0.0
         self._no_core_since: float | None = None
+        self._rest: _Rest | None = None
 
     def add(self, pool: Pool) -> None:
         """Raises Refusal when the cluster cannot have it beside those that it has."""
@@ -99,7 +113,32 @@ class Cluster:
     def primary(self) -> Instance | None:
         return next((i for i in self.instances if i.machine.role == Role.MASTER), None)
 
+    def rests(self, unready: frozenset[str], exits: Collection[str]) -> bool:
+        """Whether `advance` would change nothing, whatever the time: true of most clusters at most ticks. `unready` are
+        the ids of machines that are not ready, `exits` those of steps whose process has ended."""
+        rest = self._rest
+        return (
+            rest is not None
+            and rest.state is self.state
+            and rest.steps == len(self.steps.steps)
+            and rest.machine_ids.isdisjoint(unready)
+            and rest.alive.isdisjoint(exits)
+            and all(pool.settled for pool in self.pools)
+        )
+
+    def wake(self) -> None:
+        """Somebody may change it: it does not rest until it has advanced again."""
+        self._rest = None
+
+    @property
+    def machines(self) -> tuple[Machine, ...]:
+        """Those that are launched and not gone."""
+        if self._rest is not None:
+            return self._rest.machines
+        return tuple(i.machine for i in self.instances if i.launched and i.live)
+
     def advance(self, now: float, reports: Reports, supply: Supply) -> Iterator[Order]:
+        self._rest = None
         if self.state.ended:
             return
         if self.state is ClusterState.TERMINATING:
@@ -110,6 +149,10 @@ class Cluster:
             yield from pool.advance(now, reports, supply)
         yield from self.steps.advance(now, reports, runnable=self.state.modifiable)
         self._advance_state(now)
+        if self.state.modifiable and self.steps.at_rest and all(pool.settled for pool in self.pools):
+            machines = self.machines
+            ids = frozenset(machine.id for machine in machines)
+            self._rest = _Rest(self.state, len(self.steps.steps), self.steps.alive, machines, ids)
 
     def end(self, code: str, message: str, now: float) -> None:
         """Begin to end; nothing when that has begun before."""

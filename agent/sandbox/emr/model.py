@@ -16,7 +16,7 @@ from agent.sandbox.emr.pools import Instance, Pool
 from agent.sandbox.emr.refusals import invalid_request, not_valid, validation
 from agent.sandbox.emr.states import Market, PoolState, Role
 from agent.sandbox.events.event import Event
-from agent.sandbox.nodes import Machine
+from agent.sandbox.nodes import Machine, NodePhase
 
 
 class Emr:
@@ -71,13 +71,13 @@ class Emr:
     def cluster(self, cluster_id: str) -> Cluster:
         if cluster_id not in self.clusters:
             raise not_valid(cluster_id)
-        return self.clusters[cluster_id]
+        return self._awake(cluster_id)
 
     def job_flow(self, cluster_id: str) -> Cluster:
         """The same for the older operations, which refuse otherwise."""
         if cluster_id not in self.clusters:
             raise validation("Specified job flow ID does not exist.")
-        return self.clusters[cluster_id]
+        return self._awake(cluster_id)
 
     def fleet(self, cluster: Cluster, fleet_id: str) -> Fleet:
         for pool in cluster.pools:
@@ -89,7 +89,7 @@ class Emr:
         for cluster in self.clusters.values():
             for pool in cluster.pools:
                 if isinstance(pool, Group) and pool.id == group_id:
-                    return cluster, pool
+                    return self._awake(cluster.id), pool
         raise validation(f"Instance group id '{group_id}' is not valid.")
 
     def arn(self, cluster: Cluster) -> str:
@@ -147,7 +147,7 @@ class Emr:
     def question(self) -> Question:
         going = self._going.values()
         return Question(
-            machines=tuple(i.machine for cluster in going for i in cluster.instances if i.launched and i.live),
+            machines=tuple(machine for cluster in going for machine in cluster.machines),
             choices=tuple(
                 m for cluster in going if not cluster.state.ending for pool in cluster.pools for m in pool.choices()
             ),
@@ -155,7 +155,10 @@ class Emr:
 
     def advance(self, now: float, reports: Reports) -> list[Order]:
         orders, self._due = self._due, []
+        unready = frozenset(machine for machine, phase in reports.phases.items() if phase is not NodePhase.READY)
         for cluster in self.going():
+            if cluster.rests(unready, reports.exits.keys()):
+                continue
             orders.extend(cluster.advance(now, reports, self))
             self._events.extend(self._chronicles[cluster.id].news(cluster, now))
             if cluster.state.ended:
@@ -177,6 +180,11 @@ class Emr:
         with self.lock:
             live = [i for c in self._going.values() for i in c.instances if i.live and i.address]
             return {i.machine.id: i.address or "" for i in live}
+
+    def _awake(self, cluster_id: str) -> Cluster:
+        cluster = self.clusters[cluster_id]
+        cluster.wake()
+        return cluster
 
     def _held(self, market: Market, zone: str | None) -> int:
         instances = (i for c in self._going.values() if zone in (None, c.zone) for i in c.instances)

@@ -122,6 +122,11 @@ class Pool(ABC):
         return sum(instance.units for instance in given)
 
     @property
+    def settled(self) -> bool:
+        """Whether nothing happens in it while its machines are ready and nobody asks for anything."""
+        return self._settled is not None and not self.held and self.state == PoolState.RUNNING
+
+    @property
     def complete(self) -> bool:
         """Every target is met by running instances."""
         return all(
@@ -188,7 +193,7 @@ class Pool(ABC):
             self._settled = tuple(i.machine.id for i in self.live) if settled else None
 
     def _nothing_happens(self, reports: Reports) -> bool:
-        if self._settled is None or self.held or self.state != PoolState.RUNNING:
+        if self._settled is None or not self.settled:
             return False
         return all(reports.phases.get(machine, NodePhase.READY) is NodePhase.READY for machine in self._settled)
 

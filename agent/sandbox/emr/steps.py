@@ -59,6 +59,17 @@ class StepQueue:
     def processes_alive(self) -> bool:
         return any(step.alive for step in self.steps)
 
+    @property
+    def at_rest(self) -> bool:
+        """Whether nothing happens in it until a process ends or somebody asks for something."""
+        running = sum(step.state in {StepState.RUNNING, StepState.CANCEL_PENDING} for step in self.steps)
+        return running >= self.concurrency or not any(step.state is StepState.PENDING for step in self.steps)
+
+    @property
+    def alive(self) -> frozenset[str]:
+        """The ids of the steps of which a process may still run."""
+        return frozenset(step.id for step in self.steps if step.alive)
+
     def advance(self, now: float, reports: Reports, runnable: bool) -> Iterator[Order]:
         self._reap(now, reports)
         running = sum(step.state in {StepState.RUNNING, StepState.CANCEL_PENDING} for step in self.steps)
