@@ -10,9 +10,11 @@ import pytest
 from agent.domain.decisions import Hold, Outcome, Resize, Terminate
 from agent.domain.faults import PermanentFault, TransientFault
 from agent.domain.observation import Pause
+from agent.domain.orders import Orders
 from agent.domain.turns import Started, Turn
 from agent.journal import Bad, Changed, read
 from agent.policy.reasons import Why
+from agent.replay import Replayed, replay
 from tests.fakes.world import BEGINNING, World
 from tests.policy.build import IN, OUT, settings
 
@@ -308,6 +310,54 @@ def test_the_deadline_ends_a_busy_cluster_after_its_notice(path: Path) -> None:
     cluster.run(cluster.controller(), 1200)
     assert [at - BEGINNING for at, _ in cluster.notices] == [900.0]
     assert cluster.acts() == [(1000.0, "terminate")]
+
+
+def test_a_claim_keeps_an_idle_cluster_and_its_end_comes_with_notice_once_it_is_released(path: Path) -> None:
+    cluster = world(path, idle=QUICK_IDLE, orders=Orders(claim="job-7"))
+    turns = cluster.run(controller := cluster.controller(), 2000)
+    assert cluster.acts() == []
+    assert Why.CLAIMED in codes(turns[-1])
+    assert cluster.notices == []
+    cluster.orders = Orders()
+    cluster.run(controller, 300)
+    assert cluster.acts() == [(2100.0, "terminate")]
+    assert cluster.ends_without_table == [False], "a claim of this moment must still prevent it"
+
+
+@pytest.mark.parametrize("silent_from", [0.0, 500.0])
+def test_with_a_silent_table_an_idle_cluster_ends_after_twice_the_time(path: Path, silent_from: float) -> None:
+    cluster = world(path, idle=QUICK_IDLE, orders=Orders(claim="job-7"))
+    controller = cluster.controller()
+    cluster.run(controller, silent_from)
+    cluster.table_answers = False
+    cluster.run(controller, 2000 - silent_from)
+    assert cluster.acts() == [(60.0 + 2 * 600, "terminate")]
+    assert cluster.ends_without_table == [True]
+
+
+def test_a_deadline_of_the_table_holds_when_it_falls_silent_and_needs_it_no_more(path: Path) -> None:
+    told = {"enabled": False, "notice_s": 100}
+    cluster = world(path, idle=told, orders=Orders(terminate_at=BEGINNING + 5000), applications=("app-1",))
+    controller = cluster.controller()
+    cluster.run(controller, 60)
+    cluster.table_answers = False
+    cluster.run(controller, 6000)
+    assert cluster.acts() == [(5000.0, "terminate")]
+    assert cluster.ends_without_table == [True]
+
+
+def test_what_orders_made_of_every_turn_is_decided_again_the_same(path: Path) -> None:
+    cluster = world(path, idle=QUICK_IDLE, orders=Orders(claim="job-7"))
+    controller = cluster.controller()
+    cluster.run(controller, 900)
+    cluster.orders = Orders(drain="retired")
+    cluster.run(controller, 300)
+    again = list(replay(path.read_text().splitlines(), cluster.settings))
+    assert len(again) == 120 and cluster.ended
+    for one in again:
+        assert isinstance(one, Replayed)
+        assert one.now.decision == one.recorded.decision
+        assert one.now.observation == one.recorded.observation
 
 
 def test_what_is_the_clusters_is_cleared_up_once_emr_has_taken_its_end_and_not_before(path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import pytest
 
@@ -124,3 +125,17 @@ def test_a_stop_does_not_wait_for_a_body_that_may_be_cut_short(release: threadin
     assert not ended.is_set()
     release.set()
     wait_for(ended.is_set, "the body's own end")
+
+
+@pytest.mark.parametrize(("chance", "shortest", "longest"), [(0.0, 0.9, 0.99), (1.0, 1.1, 60.0)])
+def test_a_loop_with_jitter_pauses_a_tenth_less_or_more(chance: float, shortest: float, longest: float) -> None:
+    """Of a second; how much more depends on the machine, how much less does not."""
+    steps: list[float] = []
+    loops = Loops()
+    body = periodic("some", 1.0, lambda: steps.append(time.monotonic()), Telemetry(), lambda: chance)
+    loops.add("some", body, limit_s=60)
+    loops.start()
+    wait_for(lambda: len(steps) == 2, "two steps")
+    loops.stop(5)
+    assert shortest <= steps[1] - steps[0]
+    assert chance == 0 or steps[1] - steps[0] <= longest

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.actuators.cluster import ClusterView
+from agent.actuators.cluster import DEADLINE_TAG, ClusterView
 from agent.domain.faults import PermanentFault, TransientFault
 from agent.domain.fleets import Collection
 from agent.sandbox.emr import Quota
@@ -28,6 +28,31 @@ def test_a_cluster_is_read_with_two_calls() -> None:
         assert [call.operation for call in it.server.api.calls()[before:]] == [
             "DescribeCluster", "GetManagedScalingPolicy",
         ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("value", "at"),
+    [
+        ("1800000000", 1.8e9),
+        ("1.8e9", 1.8e9),
+        ("", None),
+        ("tomorrow", None),
+        ("nan", None),
+        ("inf", None),
+        ("-5", None),
+    ],
+)
+def test_a_tag_is_a_deadline_if_it_is_a_time(value: str, at: float | None) -> None:
+    with world() as it:
+        cluster = it.launch(
+            Instances=fleets(), Tags=[{"Key": "a", "Value": "1"}, {"Key": DEADLINE_TAG, "Value": value}]
+        )
+        assert view(it, cluster).read().terminate_at == at
+
+
+def test_without_the_tag_there_is_no_deadline() -> None:
+    with world() as it:
+        assert view(it, it.launch(Instances=fleets())).read().terminate_at is None
 
 
 def test_a_managed_scaling_policy_is_a_foreign_scaler() -> None:

@@ -30,6 +30,15 @@ def changes(it: World) -> list[Any]:
     return [call.request["InstanceFleet"] for call in sent]
 
 
+@pytest.mark.parametrize("single", [True, False])
+def test_a_cluster_of_one_node_has_no_core_fleet(single: bool) -> None:
+    with world() as it:
+        made = fleets(task=False)
+        instances = {**made, "InstanceFleets": made["InstanceFleets"][:1]} if single else made
+        cluster = it.ready(Instances=instances)
+        assert hands(it, cluster).read().has_core is not single
+
+
 def test_a_fleet_is_read_with_its_units_weights_and_hosts() -> None:
     with world() as it:
         cluster = it.ready(Instances=fleets(weight=4, spot=6, on_demand=1))
@@ -37,7 +46,7 @@ def test_a_fleet_is_read_with_its_units_weights_and_hosts() -> None:
         assert (fleet.collection, fleet.state, fleet.at) == (Collection.FLEET, "RUNNING", it.clock.now)
         assert (fleet.target_on_demand, fleet.target_spot) == (1, 6)
         assert (fleet.provisioned_on_demand, fleet.provisioned_spot) == (4, 8)
-        assert fleet.largest_unit == 4
+        assert fleet.largest_unit == 4 and fleet.has_core
         assert fleet.nodes is not None and [node.units for node in fleet.nodes] == [4, 4, 4]
         listed = it.instances(cluster, InstanceFleetType="TASK")
         assert [set(n.hosts) for n in fleet.nodes] == [{i["PrivateIpAddress"], i["PrivateDnsName"]} for i in listed]

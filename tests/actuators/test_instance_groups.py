@@ -34,7 +34,7 @@ def test_a_group_is_read_in_instances_of_its_market() -> None:
         fleet = hands(it, cluster).read()
         assert (fleet.id, fleet.collection, fleet.state) == (it.group(cluster)["Id"], Collection.GROUP, "RUNNING")
         assert (fleet.target_spot, fleet.target_on_demand, fleet.provisioned_spot) == (2, 0, 2)
-        assert fleet.largest_unit == 1 and fleet.settled
+        assert fleet.largest_unit == 1 and fleet.settled and fleet.has_core
         assert fleet.nodes is not None
         assert [(len(node.hosts), node.units) for node in fleet.nodes] == [(2, 1), (2, 1)]
 

@@ -7,7 +7,7 @@ Steps, applications, memory and faults are what the test sets.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -17,6 +17,7 @@ from agent.domain.decisions import Outcome, Resize, Result
 from agent.domain.faults import Fault
 from agent.domain.fleets import Cluster, Collection, Fleet, FleetNode
 from agent.domain.observation import Evidence, Pause
+from agent.domain.orders import Orders
 from agent.domain.ports import NO_REQUESTS, RequestDesk, TurnJournal
 from agent.domain.readings import Application, ClusterManager, ClusterNode, ClusterReading
 from agent.domain.signals import Signal
@@ -70,6 +71,11 @@ class World:
     """When an end was announced, and why."""
     answered_at: float = BEGINNING
     end_refused: bool = False
+    orders: Orders | None = None
+    """What the lifecycle's table wants; None where there is none."""
+    table_answers: bool = True
+    ends_without_table: list[bool] = field(default_factory=list)
+    """Of each end, whether it was to go on without the table."""
     cleared: list[float] = field(default_factory=list)
     """When the controller said to clear up."""
 
@@ -121,6 +127,11 @@ class World:
         self.calls.append((self.now, "steps"))
         return Evidence(probe="steps", busy=self.step is not None, detail=self.step or "none", at=self.now)
 
+    def heard(self) -> Orders | None:
+        if self.orders is not None and self.table_answers:
+            self.orders = replace(self.orders, heard_at=self.now)
+        return self.orders
+
     # what it acts through
 
     def resize(self, fleet: Fleet, decision: Resize) -> Result:
@@ -143,6 +154,7 @@ class World:
         return Result(Outcome.APPLIED)
 
     def terminate(self, reason: str, code: str, *, without_table: bool = False) -> Result:  # noqa: ARG002
+        self.ends_without_table.append(without_table)
         self.calls.append((self.now, "terminate"))
         if self.end_refused:
             return Result(Outcome.REFUSED, "no")
@@ -165,6 +177,7 @@ class World:
             journal=journal or Journal(self.path, 1_000_000_000),
             pause=lambda: self.paused,
             requests=self.requests,
+            orders=self.heard,
             ending=lambda: self.cleared.append(self.now),
         )
         self.telemetry = Telemetry()
