@@ -54,6 +54,8 @@ class Conductor:
         """Look at everything that has not ended, and at what EMR has and the table has not. Raises the first Fault,
         after having done all that did not fail."""
         found = (*rules.sweep(loading.view(self._hands.store), now, self._hands.settings), *self._of_listed(now))
+        # an alarm goes off without it
+        self._hands.count("Sweeps")
         self._perform(found, Moment(now, again=False))
 
     def _of_listed(self, now: float) -> tuple[Act, ...]:

@@ -16,6 +16,7 @@ from moto.events.models import EventPattern
 from agent.lifecycle import dynamo_table, ingress
 from agent.lifecycle.budget import BUDGET
 from agent.lifecycle.events import Ignored, LaunchAsked, SweepDue
+from agent.lifecycle.handler import NAMESPACE, embedded
 from agent.lifecycle.rows import cluster_key, job_profile_key, profile_key
 from agent.lifecycle.store import CLAIM_LEASE_S
 from agent.release import wheels
@@ -275,9 +276,24 @@ def test_every_alarm_tells_somebody(resources: Mapping[str, Any]) -> None:
         ("AWS/Lambda", "Errors"),
         ("AWS/Lambda", "Duration"),
         ("AWS/Lambda", "Throttles"),
-        ("AWS/Scheduler", "InvocationAttemptCount"),
+        (NAMESPACE, "MessagesFailed"),
+        (NAMESPACE, "Sweeps"),
     }
     assert all(each["AlarmActions"] == [{"Ref": "NoticeTopic"}] for each in alarms.values())
+
+
+def test_alarms_on_what_the_function_counts_find_it(resources: Mapping[str, Any]) -> None:
+    """The metric that an alarm watches is one that the function's log becomes."""
+    (line,) = [json.loads(embedded({"MessagesFailed": 1, "Sweeps": 1}, "clusters", 1.0))]
+    (directive,) = line["_aws"]["CloudWatchMetrics"]
+    counted = {metric["Name"] for metric in directive["Metrics"]}
+    source = "".join((CHECKOUT / "agent" / "lifecycle" / f"{name}.py").read_text() for name in ("handler", "conduct"))
+    for each in (one["Properties"] for one in resources.values() if one["Type"] == "AWS::CloudWatch::Alarm"):
+        if each["Namespace"] == directive["Namespace"]:
+            assert [[one["Name"] for one in each["Dimensions"]]] == directive["Dimensions"]
+            assert [one["Value"] for one in each["Dimensions"]] == [{"Ref": "Table"}]
+            assert each["MetricName"] in counted
+            assert f'count("{each["MetricName"]}")' in source
 
 
 def test_notices_do_not_come_back_as_events(resources: Mapping[str, Any]) -> None:
