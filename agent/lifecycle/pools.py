@@ -106,10 +106,10 @@ class _Pool:
 
 
 def _is_free(cluster: ClusterRow, now: float, settings: LifecycleSettings) -> bool:
-    """EMR has it ready, its time is not up, and its agent, if it has one, has been heard of lately."""
+    """EMR has it ready, it does not drain, its time is not up, and its agent, if any, has been heard of lately."""
     beat, deadline = cluster.heartbeat_at, cluster.terminate_at
     fresh = beat is None or beat > now - settings.heartbeat_lost_s
-    return fresh and cluster.state in READY and (deadline is None or deadline > now)
+    return fresh and cluster.state in READY and cluster.drain is None and (deadline is None or deadline > now)
 
 
 def _coming(

@@ -144,6 +144,16 @@ def test_a_claim_is_heard_keeps_the_file_touched_and_counts_as_work(table: Table
     assert it.claimed == [False, True, False]
 
 
+def test_a_cluster_that_is_to_drain_is_given_to_no_job(table: Table) -> None:
+    it = Beating(table)
+    it.store.know(ClusterRow(key=f"CLUSTER#{ID}", created_at=1.0, pool=True))
+    it.store.saw_state(ID, State.WAITING, NOW, NOW)
+    it.store.submit(job())
+    it.store.drain(ID, "retired")
+    assert it.store.claim(ID, job(), NOW, None) is None
+    assert it.store.mark_end(ID, EndReason.IDLE, "idle", NOW) is not None
+
+
 @pytest.mark.parametrize(
     "seen",
     [

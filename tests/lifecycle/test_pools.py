@@ -119,6 +119,7 @@ def test_a_lowered_maximum_ends_what_is_free_at_once_and_gives_no_more_out() -> 
     [
         cluster("c", heartbeat_at=NOW - 301),
         cluster("c", terminate_at=NOW),
+        cluster("c", drain="retired"),
         cluster("c", state=State.ZERO_CORE),
         cluster("c", state=State.TERMINATING),
         cluster("c", claim="another"),
@@ -127,7 +128,7 @@ def test_a_lowered_maximum_ends_what_is_free_at_once_and_gives_no_more_out() -> 
         cluster("c", Phase.ENDED),
         cluster("c", Phase.LAUNCHING),
     ],
-    ids=["silent", "late", "no core", "ending", "taken", "to end", "we end it", "ended", "not ready"],
+    ids=["silent", "late", "drains", "no core", "ending", "taken", "to end", "we end it", "ended", "not ready"],
 )
 def test_a_cluster_that_no_job_can_have(row: ClusterRow) -> None:
     assert claims(planned(pool(maximum=1), [row], [job("a")], slots=[slot(1)])) == []
