@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -13,6 +14,7 @@ import pytest
 from cfnlint.decode import cfn_yaml
 from moto.events.models import EventPattern
 
+from agent.aws.rights import BY_OPERATOR_OF_LIFECYCLE
 from agent.lifecycle import dynamo_table, ingress
 from agent.lifecycle.budget import BUDGET
 from agent.lifecycle.events import Ignored, LaunchAsked, SweepDue
@@ -189,6 +191,27 @@ def test_who_may_write_the_table_may_write_only_rows_of_its_kind(resources: Mapp
         "AskPolicy": [f"{BUDGET}*", cluster_key("*")],
         "ProfilesPolicy": [job_profile_key("*"), profile_key("*")],
     }
+
+
+def test_the_stacks_policies_are_enough_for_the_verbs(resources: Mapping[str, Any]) -> None:
+    ours = {
+        action
+        for name, statement in all_statements(resources)
+        if name in {"AskPolicy", "ProfilesPolicy"}
+        for action in listed(statement["Action"])
+    }
+    assert {action for action, _ in BY_OPERATOR_OF_LIFECYCLE.values()} <= ours
+
+
+def test_the_page_tells_every_parameter_output_and_alarm_that_people_need(template: Mapping[str, Any]) -> None:
+    page = (CHECKOUT / "docs" / "lifecycle.md").read_text()
+    printed = {"ReleaseBucket", "ReleasePrefix", "TidemarkVersion"}
+    alarms = {name for name, each in template["Resources"].items() if each["Type"] == "AWS::CloudWatch::Alarm"}
+    for_programs = {"QueueArn", "DeadLettersUrl", "FunctionName"}
+    for name in (template["Parameters"].keys() - printed) | alarms | (template["Outputs"].keys() - for_programs):
+        assert name in page, name
+    told = set(re.findall(r"`(\w+Alarm|\w+PolicyArn|\w+TopicArn|Run\w+Arn)`", page))
+    assert told <= alarms | template["Outputs"].keys()
 
 
 def test_roles_are_passed_only_to_whom_they_are_for(resources: Mapping[str, Any]) -> None:
