@@ -36,6 +36,12 @@ def test_one_that_refuses_names_the_endpoint_to_create() -> None:
     assert "com.amazonaws.eu-west-1.monitoring" in found.advice
 
 
+def test_for_dynamodb_it_is_the_gateway_endpoint_which_costs_nothing() -> None:
+    found = reach(f"https://127.0.0.1:{free_port()}", "dynamodb", "eu-west-1", needed=False)
+    assert found.status is Status.WARN
+    assert "gateway endpoint com.amazonaws.eu-west-1.dynamodb" in found.advice and "route table" in found.advice
+
+
 def test_one_that_never_shakes_hands_is_given_up() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         found = reach(f"https://127.0.0.1:{silent.getsockname()[1]}", "sts", "eu-west-1", needed=False)
