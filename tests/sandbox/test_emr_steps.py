@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.sandbox.emr_world import World, fleets, step, world
 
@@ -204,3 +205,24 @@ def test_a_step_does_not_outlive_a_sandbox_that_is_killed() -> None:
     finally:
         sandbox.kill()
         sandbox.communicate()
+
+
+@pytest.mark.parametrize("action", ["TERMINATE_CLUSTER", "CANCEL_AND_WAIT"])
+def test_several_steps_at_once_can_only_go_on_after_a_failure(action: str) -> None:
+    with world() as it:
+        with pytest.raises(ClientError, match="StepConcurrencyLevel"):
+            it.launch(Instances=fleets(), StepConcurrencyLevel=2, Steps=[step("x", "true", on_failure=action)])
+        cluster = it.ready(Instances=fleets(), StepConcurrencyLevel=2)
+        with pytest.raises(ClientError, match="use CONTINUE"):
+            it.emr.add_job_flow_steps(JobFlowId=cluster, Steps=[step("x", "true", on_failure=action)])
+        it.emr.add_job_flow_steps(JobFlowId=cluster, Steps=[step("x", "true")])
+        assert set(it.steps(cluster)) == {"x"}
+
+
+def test_ten_step_ids_can_be_asked_for() -> None:
+    with world() as it:
+        cluster = it.ready(Instances=fleets())
+        ids = [f"s-{number:013d}" for number in range(11)]
+        assert it.emr.list_steps(ClusterId=cluster, StepIds=ids[:10])["Steps"] == []
+        with pytest.raises(ClientError, match="At most 10 step ids"):
+            it.emr.list_steps(ClusterId=cluster, StepIds=ids)

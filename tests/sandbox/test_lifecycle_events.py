@@ -80,6 +80,16 @@ def test_steps_and_their_failure(it: World) -> None:
     assert heard[0]["detail"]["stepId"].startswith("s-")
 
 
+def test_a_cluster_is_running_while_steps_are(it: World) -> None:
+    with Ear(it.server.endpoint, source=["aws.emr"], **{"detail-type": ["EMR Cluster State Change"]}) as ear:
+        cluster = it.ready(Instances={**fleets(), "KeepJobFlowAliveWhenNoSteps": False}, Steps=[step("one", "true")])
+        it.wait(lambda: it.state(cluster) == "TERMINATING")
+        it.pass_time(60)
+        heard = ear.heard()
+    assert states(heard) == ["STARTING", "RUNNING", "TERMINATED"]
+    assert json.loads(heard[-1]["detail"]["stateChangeReason"])["code"] == "ALL_STEPS_COMPLETED"
+
+
 def test_a_cluster_that_fails_says_why(it: World) -> None:
     failing = step("bad", "false", on_failure="TERMINATE_CLUSTER")
     with Ear(it.server.endpoint, source=["aws.emr"], detail={"severity": ["CRITICAL"]}) as ear:

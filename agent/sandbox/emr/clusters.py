@@ -67,6 +67,7 @@ class Cluster:
             # emr: clusters with multiple primary nodes override both settings of the request
             self.protected = self.keep_alive = True
         self.steps = StepQueue(self.id, int(request.get("StepConcurrencyLevel", 1)))
+        self.steps.check(request.get("Steps", ()))
         self.steps.steps.extend(Step(config, now) for config in request.get("Steps", ()))
         self._ending_since = 0.0
         self._no_core_since: float | None = None

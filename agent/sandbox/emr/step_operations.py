@@ -13,6 +13,8 @@ from agent.sandbox.emr.states import StepState
 from agent.sandbox.emr.steps import Step
 
 MAX_ACTIVE_STEPS = 256
+MAX_STEP_IDS = 10
+"""In one ListSteps."""
 
 
 def add_job_flow_steps(context: Context, request: Request) -> Mapping[str, Any]:
@@ -22,6 +24,7 @@ def add_job_flow_steps(context: Context, request: Request) -> Mapping[str, Any]:
     active = sum(step.state.active for step in cluster.steps.steps)
     if active + len(request["Steps"]) > MAX_ACTIVE_STEPS:
         raise validation(f"Maximum number of active steps({MAX_ACTIVE_STEPS}) for cluster exceeded.")
+    cluster.steps.check(request["Steps"])
     steps = [Step(config, context.now) for config in request["Steps"]]
     cluster.steps.steps.extend(steps)
     return {"StepIds": [step.id for step in steps]}
@@ -39,6 +42,8 @@ def list_steps(context: Context, request: Request) -> Mapping[str, Any]:
     """The newest first, as EMR does."""
     cluster = context.emr.cluster(request["ClusterId"])
     states, ids = request.get("StepStates"), request.get("StepIds")
+    if ids and len(ids) > MAX_STEP_IDS:
+        raise invalid_request(f"At most {MAX_STEP_IDS} step ids can be asked for in one request.")
     chosen = [
         shapes.step(step, context.step_log(step.id))
         for step in reversed(cluster.steps.steps)

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from agent.sandbox.emr.orders import Order, Reports, SignalStep, StartStep
 from agent.sandbox.emr.pools import new_id
+from agent.sandbox.emr.refusals import validation
 from agent.sandbox.emr.states import StepState
 
 RUNNERS: Mapping[str, tuple[str, ...]] = {"command-runner.jar": (), "script-runner.jar": ("bash",)}
 """The jars that a step can name, by file name, and what stands before its arguments."""
 
 ENDS_CLUSTER = frozenset({"TERMINATE_CLUSTER", "TERMINATE_JOB_FLOW"})
+
+
+ONE_AT_A_TIME = frozenset({"TERMINATE_CLUSTER", "TERMINATE_JOB_FLOW", "CANCEL_AND_WAIT"})
+"""Actions on failure that EMR refuses in a step of a cluster that runs several at once (StepConfig)."""
 
 
 class Step:
@@ -69,6 +74,14 @@ class StepQueue:
     def alive(self) -> frozenset[str]:
         """The ids of the steps of which a process may still run."""
         return frozenset(step.id for step in self.steps if step.alive)
+
+    def check(self, configs: Iterable[Mapping[str, Any]]) -> None:
+        """Whether these steps can be added. Raises Refusal."""
+        actions = {str(config.get("ActionOnFailure", "")) for config in configs} & ONE_AT_A_TIME
+        if self.concurrency > 1 and actions:
+            raise validation(
+                f"ActionOnFailure {min(actions)} is not valid with a StepConcurrencyLevel greater than 1: use CONTINUE."
+            )
 
     def advance(self, now: float, reports: Reports, runnable: bool) -> Iterator[Order]:
         self._reap(now, reports)
