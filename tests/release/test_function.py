@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from agent.aws.clients import Clients
-from agent.release import archive, bundle, elf, selection
+from agent.release import archive, bundle, elf, selection, wheels
 from agent.release.archive import Entry
+from agent.release.places import CHECKOUT
 from tests.release.conftest import WHEELS
 from tests.release.test_lifecycle_rights import closure, source
 
@@ -83,7 +84,17 @@ def test_nothing_is_in_it_that_the_function_does_not_need(archives: dict[str, Pa
         parts = info.filename.split("/")
         assert not info.filename.endswith((".pyc", ".pyi", "/RECORD"))
         assert parts[0] != "agent" or parts[1] not in {"sandbox", "simulate", "release"}
-        assert not info.filename.endswith((".pem.key", ".env", "credentials")), "no secret"
+
+
+def test_of_ours_it_has_code_and_nothing_that_lies_about(archives: dict[str, Path], machine: str) -> None:
+    """Beside the locked wheels: no file of settings, no keys, nothing of the checkout's other folders."""
+    names = [info.filename for info, _ in files(archives[machine])]
+    locked = selection.of_wheels(
+        wheels.fetch(CHECKOUT / "requirements" / "agent.txt", machine, WHEELS), selection.SERVICES_OF_FUNCTION
+    )
+    ours = [name for name in names if name not in locked]
+    assert {name.split("/")[0] for name in ours} == {"agent", "LICENSE"}
+    assert {name.rpartition(".")[2] for name in ours} <= {"py", "typed", "js", "css", "LICENSE"}
 
 
 def test_it_knows_the_services_whose_clients_it_asks_for(archives: dict[str, Path], machine: str) -> None:
