@@ -185,6 +185,11 @@ class Plan:
     """Look at the pool again: jobs and clusters."""
 
     profile: str
+    jobs: tuple[str, ...] = ()
+    """Ids of jobs, clusters and numbers of places that were just at hand: an index may not show them yet, or as they
+    were, so they are read by their keys. Of other pools, too."""
+    clusters: tuple[str, ...] = ()
+    places: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

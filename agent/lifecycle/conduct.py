@@ -25,6 +25,8 @@ LISTED_S = 7 * 86400.0
 MOST_ACTS = 20_000
 """No event leads to more: a loop would be a bug, and the sweep goes on with what is left."""
 
+MOST_TOUCHED = 50
+"""Of a kind, that a plan reads by their keys: a sweep touches more, and comes again."""
 MOST_PLANS = 3
 """Of one pool for one event: where others keep being faster, they plan as well."""
 
@@ -71,15 +73,16 @@ class Conductor:
 
     def _perform(self, first: Iterable[Act], moment: Moment) -> None:
         waiting = deque(first)
-        plans: Counter[str] = Counter()
+        plans: dict[str, None] = {}
         planned: Counter[str] = Counter()
+        touched = _Touched()
         failed: Fault | None = None
         for _ in range(MOST_ACTS):
             if not waiting and plans:
                 waiting.append(acts.Plan(profile=plans.popitem()[0]))
             if not waiting:
                 break
-            act = waiting.popleft()
+            act = touched.told_to(waiting.popleft())
             try:
                 found = self._doing[type(act)](act, moment)
             except Fault as error:
@@ -92,10 +95,45 @@ class Conductor:
                 # somebody was faster: a less urgent job must not pass the one that got nothing
                 waiting = deque(one for one in waiting if not isinstance(one, acts.Claim))
             # a pool is looked at after all else that was to be done
-            plans.update({one.profile: 1 for one in found if _to_be_planned(one, planned)})
+            plans |= {one.profile: None for one in found if _to_be_planned(one, planned)}
             waiting.extend(one for one in found if not isinstance(one, acts.Plan))
         if failed is not None:
             raise failed
+
+
+class _Touched:
+    """What the last acts were about: the indexes that a plan reads may be behind them."""
+
+    def __init__(self) -> None:
+        self._jobs: dict[str, None] = {}
+        self._clusters: dict[str, None] = {}
+        self._places: dict[int, None] = {}
+
+    def _add(self, act: Act) -> None:
+        match act:
+            case acts.Submit(job=job):
+                self._jobs[job.id] = None
+            case acts.Finish(job_id=job_id) | acts.Requeue(job_id=job_id):
+                self._jobs[job_id] = None
+            case acts.Claim(job_id=job_id, cluster_id=cluster_id) | acts.Release(job_id=job_id, cluster_id=cluster_id):
+                self._jobs[job_id] = None
+                self._clusters[cluster_id] = None
+            case acts.Note(cluster_id=cluster_id) | acts.End(cluster_id=cluster_id):
+                self._clusters[cluster_id] = None
+            case acts.Wish(launch=launch) if launch.slot is not None:
+                self._places[launch.slot] = None
+
+    def told_to(self, act: Act) -> Act:
+        """The act; a plan with all that was touched before it."""
+        if not isinstance(act, acts.Plan):
+            self._add(act)
+            return act
+        return acts.Plan(
+            profile=act.profile,
+            jobs=tuple(self._jobs)[-MOST_TOUCHED:],
+            clusters=tuple(self._clusters)[-MOST_TOUCHED:],
+            places=tuple(self._places)[-MOST_TOUCHED:],
+        )
 
 
 def _to_be_planned(act: Act, planned: Mapping[str, int]) -> TypeGuard[acts.Plan]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
+from agent.lifecycle.acts import Plan
 from agent.lifecycle.events import (
     CapacityMissing,
     ClusterChanged,
@@ -22,10 +23,14 @@ from agent.lifecycle.events import (
 )
 from agent.lifecycle.known import Known, View
 from agent.lifecycle.ladder import attempt_in
-from agent.lifecycle.rows import ClusterRow, JobRow, OwnerRow, Row
+from agent.lifecycle.rows import ClusterProfile, ClusterRow, JobRow, OwnerRow, Row, SlotRow
 from agent.lifecycle.store import Store
 
 R = TypeVar("R", bound=Row)
+K = TypeVar("K", str, int)
+
+MOST_PLACES = 100
+"""Of a pool, that are read by their keys; of a larger one the index has the rest."""
 
 
 def known(store: Store, event: Event) -> Known:
@@ -110,9 +115,35 @@ def view(store: Store, launches_named: Iterable[str] = ()) -> View:
     )
 
 
+def pool(store: Store, profile: ClusterProfile, plan: Plan) -> tuple[list[ClusterRow], list[JobRow], list[SlotRow]]:
+    """Clusters of the pool, jobs that wait for them and places that are taken, by the indexes; what the plan names as
+    just touched by its key, whatever the indexes show of it. Where a place was wished for, all places by their keys."""
+    clusters = {row.id: row for row in store.open_clusters()}
+    jobs = {row.id: row for row in store.queued(plan.profile)}
+    slots = {row.number: row for row in store.slots(plan.profile)}
+    _renew(clusters, plan.clusters, store.cluster)
+    _renew(jobs, plan.jobs, store.job)
+    places = range(1, min(profile.maximum, MOST_PLACES) + 1) if plan.places else ()
+    _renew(slots, places, lambda number: store.slot(plan.profile, number))
+    return (
+        [row for row in clusters.values() if row.profile == plan.profile and row.pool],
+        [row for row in jobs.values() if row.queue == plan.profile],
+        list(slots.values()),
+    )
+
+
 def owners_of(store: Store, names: Iterable[str | None]) -> tuple[OwnerRow, ...]:
     found = (store.owner(name) for name in dict.fromkeys(names) if name)
     return tuple(row for row in found if row is not None)
+
+
+def _renew(there: dict[K, R], named: Iterable[K], get: Callable[[K], R | None]) -> None:
+    for key in named:
+        row = get(key)
+        if row is not None:
+            there[key] = row
+        else:
+            there.pop(key, None)
 
 
 def _complete(there: dict[str, R], named: Iterable[str | None], get: Callable[[str], R | None]) -> None:

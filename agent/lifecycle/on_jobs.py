@@ -29,8 +29,11 @@ class OnJobs:
 
     def claim(self, act: acts.Claim, moment: Moment) -> tuple[Act, ...]:
         job, cluster = self._store.job(act.job_id), self._store.cluster(act.cluster_id)
-        if job is None or cluster is None or job.state is not JobState.QUEUED:
+        if job is None or cluster is None:
             return ()
+        if job.state is not JobState.QUEUED:
+            # the cluster is still there for another job
+            return (acts.Plan(profile=job.cluster_profile),)
         # a cluster without an agent has no heartbeat to be fresh
         heard_after = None if cluster.heartbeat_at is None else moment.now - self._hands.settings.heartbeat_lost_s
         claimed = self._store.claim(act.cluster_id, job, moment.now, heard_after)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent.lifecycle import acts, pools
+from agent.lifecycle import acts, loading, pools
 from agent.lifecycle.acts import Act
 from agent.lifecycle.events import GoOn
 from agent.lifecycle.hands import Hands, Moment
@@ -17,10 +17,14 @@ class OnLaunches:
         self._store = hands.store
 
     def wish(self, act: acts.Wish, _: Moment) -> tuple[Act, ...]:
-        """A second delivery finds the wish there, and goes on with it all the same."""
+        """A second delivery finds the wish there, and goes on with it all the same. Where somebody else has its place
+        in the pool, or made the same wish at the same instant, there may be another place."""
         launch_id = act.launch.id
-        written = self._store.ask_launch(act.launch) or self._store.launch(launch_id) is not None
-        return (acts.Launch(launch_id=launch_id),) if written else ()
+        if self._store.ask_launch(act.launch):
+            return (acts.Launch(launch_id=launch_id),)
+        again = (acts.Plan(profile=act.launch.profile),) if act.launch.pool else ()
+        there = self._store.launch(launch_id) is not None
+        return (acts.Launch(launch_id=launch_id), *again) if there else again
 
     def launch(self, act: acts.Launch, moment: Moment) -> tuple[Act, ...]:
         if self._hands.launcher.go_on(act.launch_id) is None and moment.again:
@@ -50,14 +54,15 @@ class OnLaunches:
 
     def plan(self, act: acts.Plan, moment: Moment) -> tuple[Act, ...]:
         profile = self._store.profile(act.profile)
-        if profile is None or not profile.pooled:
+        if profile is None:
             return ()
+        clusters, jobs, slots = loading.pool(self._store, profile, act)
         return pools.plan(
             profile,
-            clusters=[one for one in self._store.open_clusters() if one.profile == act.profile and one.pool],
+            clusters=clusters,
             launches=[one for one in self._store.open_launches() if one.profile == act.profile and one.pool],
-            jobs=list(self._store.queued(act.profile)),
-            slots=list(self._store.slots(act.profile)),
+            jobs=jobs,
+            slots=slots,
             now=moment.now,
             settings=self._hands.settings,
         )

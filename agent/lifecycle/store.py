@@ -89,6 +89,9 @@ class Store:
     def job_profiles(self) -> Iterator[JobProfile]:
         return map(JobProfile.of, self._table.rows(Index.OPEN, JOB_PROFILE))
 
+    def slot(self, profile: str, number: int) -> SlotRow | None:
+        return self._get(SlotRow, slot_key(profile, number))
+
     def slots(self, profile: str) -> Iterator[SlotRow]:
         return map(SlotRow.of, self._table.rows(Index.OPEN, slots_of(profile)))
 

@@ -90,8 +90,14 @@ def sweep(view: View, now: float, settings: LifecycleSettings) -> tuple[Act, ...
         *(act for act in of_launches if isinstance(act, Launch)),
         *_runs([act for acts in of_jobs if not _moves(acts) for act in acts], sight),
         *_questions(living, sight),
-        *(Plan(profile=one.name) for one in view.profiles if one.pooled),
+        *(Plan(profile=name) for name in _pools(view)),
     )
+
+
+def _pools(view: View) -> Iterable[str]:
+    """Also those that were switched off, as long as they have clusters."""
+    with_clusters = {row.profile for row in view.clusters if row.pool and not row.ended}
+    return [one.name for one in view.profiles if one.pooled or one.name in with_clusters]
 
 
 def _sight(view: View, now: float, settings: LifecycleSettings) -> _Sight:

@@ -50,9 +50,9 @@ class Cluster:
 class SmallEmr:
     """The lifecycle's ports, all of them, and what its conductor is made of."""
 
-    def __init__(self) -> None:
+    def __init__(self, index_lag_s: float = 0.0) -> None:
         self.now = NOW
-        self.store = Store(MemoryTable())
+        self.store = Store(MemoryTable(index_lag_s, clock=lambda: self.now))
         self.clusters: dict[str, Cluster] = {}
         self.told: list[Event] = []
         self.counted: Counter[str] = Counter()
