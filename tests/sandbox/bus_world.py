@@ -19,6 +19,7 @@ class Ear:
         self._rule = f"ear-{uuid.uuid4().hex[:12]}"
         self._url = self.sqs.create_queue(QueueName=self._rule)["QueueUrl"]
         arn = self.sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        self._gone = False
         self.events.put_rule(Name=self._rule, EventPattern=json.dumps(pattern))
         self.events.put_targets(Rule=self._rule, Targets=[{"Id": "queue", "Arn": arn}])
 
@@ -31,11 +32,20 @@ class Ear:
                 self.sqs.delete_message(QueueUrl=self._url, ReceiptHandle=message["ReceiptHandle"])
         return found
 
+    def disable(self) -> None:
+        self.events.disable_rule(Name=self._rule)
+
+    def lose_queue(self) -> None:
+        """The rule's target is not there any more."""
+        self.sqs.delete_queue(QueueUrl=self._url)
+        self._gone = True
+
     def close(self) -> None:
         """Leave no rule behind: it would hear the events of other tests, too."""
         self.events.remove_targets(Rule=self._rule, Ids=["queue"])
         self.events.delete_rule(Name=self._rule)
-        self.sqs.delete_queue(QueueUrl=self._url)
+        if not self._gone:
+            self.sqs.delete_queue(QueueUrl=self._url)
 
     def __enter__(self) -> Ear:
         return self

@@ -134,6 +134,18 @@ def test_a_shortage_at_the_start_is_about_provisioning(it: World) -> None:
     assert event["detail"]["eventCode"] == "EC2 provisioning - Insufficient Instance Capacity"
 
 
+def test_a_target_that_is_gone_and_a_rule_that_is_off_keep_nothing_from_others(it: World) -> None:
+    pattern = {"source": ["aws.emr"]}
+    with Ear(it.server.endpoint, **pattern) as gone, Ear(it.server.endpoint, **pattern) as off:
+        gone.lose_queue()
+        off.disable()
+        with Ear(it.server.endpoint, **pattern) as ear:
+            it.launch(Instances=fleets(task=False))
+            it.pass_time(0)
+            assert len(ear.heard()) == 1
+        assert off.heard() == []
+
+
 def test_events_can_be_lost_doubled_and_late() -> None:
     faults = RoadFaults(seed=7, lost=0.2, doubled=0.2, late=0.5, late_s=300)
     with world(event_faults=faults) as it, Ear(it.server.endpoint, source=["aws.emr"]) as ear:

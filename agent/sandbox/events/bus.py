@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import json
+import copy
 import logging
 import threading
+import uuid
 from collections.abc import Iterable
+from typing import Any
 
 from moto.events.models import events_backends
 
@@ -42,15 +44,15 @@ class Bus:
             self._deliver(event)
 
     def _deliver(self, event: Event) -> None:
-        entry = {
-            "Time": event.at,
-            "Source": event.source,
-            "DetailType": event.detail_type,
-            "Detail": json.dumps(event.detail),
-            "Resources": list(event.resources),
-        }
-        try:
-            with self._moto_lock:
-                events_backends[self._account][self._region].put_events([entry])
-        except Exception:  # the boundary of this loop: a target that moto cannot serve costs this event only
-            log.exception("an event could not be delivered", extra={"detail_type": event.detail_type})
+        """Rule by rule: moto's own PutEvents heeds no DISABLED, and stops at the first target that it cannot serve."""
+        body = event.body(str(uuid.uuid4()), self._region, self._account)
+        # moto writes the time out itself, and would have one of its own for the ingestion
+        message: Any = {**body, "time": event.at, "ingestion-time": event.at}
+        with self._moto_lock:
+            for rule in list(events_backends[self._account][self._region].event_buses["default"].rules.values()):
+                if rule.state == "DISABLED":
+                    continue
+                try:
+                    rule.send_to_targets(copy.deepcopy(message))
+                except Exception:  # the boundary of this loop: a queue that is gone costs this delivery only
+                    log.exception("an event could not be delivered", extra={"rule": rule.arn})
