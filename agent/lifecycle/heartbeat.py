@@ -21,6 +21,7 @@ from agent.domain.faults import Fault
 from agent.domain.observation import Observation
 from agent.domain.orders import Orders
 from agent.domain.ports import Clock
+from agent.lifecycle.ladder import attempt_in
 from agent.lifecycle.rows import ClusterRow
 from agent.lifecycle.store import Store, stamp
 from agent.lifecycle.words import READY, Phase, State
@@ -212,12 +213,13 @@ def figures(seen: Observation, now: float) -> dict[str, Any]:
 
 
 def beginnings(seen: Observation) -> dict[str, Any]:
-    """What the row of a cluster that nobody has written down begins with."""
+    """What the row of a cluster that nobody has written down begins with. One that bears a launch's name is about to be
+    written down, and whether it is ready for an owner or for a pool is told then."""
     cluster = seen.cluster
     if cluster is None:
         return {}
     begins: dict[str, Any] = {"name": cluster.name, "created_at": cluster.created_at}
-    if cluster.state in STATES_READY:
+    if cluster.state in STATES_READY and attempt_in(cluster.name) is None:
         state = State(cluster.state)
         begins |= {"state": str(state), "state_at": stamp(state, cluster.at), "phase": str(Phase.WORKING)}
     return begins

@@ -13,11 +13,12 @@ from agent.domain.fleets import Fleet
 from agent.domain.observation import Observation
 from agent.domain.readings import HdfsReading
 from agent.lifecycle.heartbeat import Heartbeat, UnitSeconds
+from agent.lifecycle.ladder import name_of
 from agent.lifecycle.memory_table import MemoryTable
-from agent.lifecycle.rows import ClusterRow, JobRow, job_key
+from agent.lifecycle.rows import ClusterRow, JobRow, LaunchRow, job_key
 from agent.lifecycle.store import Store
 from agent.lifecycle.table import Change, Item, Table
-from agent.lifecycle.words import EndReason, JobState, Phase, State
+from agent.lifecycle.words import EndReason, JobState, LaunchState, Phase, State
 from agent.telemetry import Telemetry
 from tests.lifecycle.dynamo import dynamo, dynamo_table
 from tests.policy.build import NOW, app, cluster, evidence, fleet, history, node, observation, reading
@@ -100,6 +101,20 @@ def test_a_row_that_somebody_has_made_keeps_what_he_wrote(table: Table) -> None:
     it.store.know(ClusterRow(key=f"CLUSTER#{ID}", name="etl", owner="df-1", created_at=5.0, pool=True))
     row = sure(it.beat(observation(cluster=cluster(name="other"))))
     assert (row.name, row.owner, row.created_at, row.phase) == ("etl", "df-1", 5.0, Phase.LAUNCHING)
+
+
+def test_a_cluster_of_a_launch_that_is_not_written_down_yet_still_becomes_one_of_its_pool(table: Table) -> None:
+    """Whoever launched it died before he could write: its agent may be the first to be heard."""
+    it = Beating(table)
+    launch = LaunchRow(
+        key="LAUNCH#l-1", owner="pool", profile="etl", state=LaunchState.CLAIMED, created_at=NOW, pool=True, slot=1
+    )
+    assert it.store.ask_launch(launch)
+    name = name_of("etl", "l-1", 1)
+    assert sure(it.beat(observation(cluster=cluster(name=name)))).phase is Phase.LAUNCHING
+    assert it.store.launched(launch, ClusterRow(key=f"CLUSTER#{ID}", name=name, profile="etl", pool=True, slot=1))
+    row = sure(it.store.saw_state(ID, State.WAITING, NOW, NOW))
+    assert (row.phase, row.pool, row.slot) == (Phase.IDLE, True, 1)
 
 
 def test_what_is_not_known_any_more_is_not_told_as_if_it_were(table: Table) -> None:
