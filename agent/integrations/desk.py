@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -51,13 +52,21 @@ class Where:
 class Desk:
     """Threads may share it. Raises Fault throughout."""
 
-    def __init__(self, where: Where, *, clock: Clock = time.time, chance: Callable[[], float] = random.random) -> None:
+    def __init__(
+        self,
+        where: Where,
+        settings: LifecycleSettings,
+        *,
+        clock: Clock = time.time,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        """Of the settings, its table and queue do not count: `where` names them."""
         self._where = where
         self._clients = Clients(AwsSettings.model_validate({k: v for k, v in where.data().items() if v and k in _AWS}))
-        self._settings = LifecycleSettings(table=where.table, queue_url=where.queue_url)
+        self._settings = settings
         table = DynamoTable(self._clients.dynamodb, where.table)
         self.store = Store(table)
-        self._eyes = EmrEyes(self._clients.emr_once, Budget(table, self._settings.calls_share), clock)
+        self._eyes = EmrEyes(self._clients.emr_once, Budget(table, self._settings.calls_share, only_looks=True), clock)
         self._clock = clock
         self._chance = chance
 
@@ -105,4 +114,4 @@ _AWS = ("region", "endpoint_url")
 @lru_cache(maxsize=8)
 def desk_of(where: Where) -> Desk:
     """One for all tasks and triggers of a process: clients cost megabytes, and threads may share them."""
-    return Desk(where)
+    return Desk(where, of_environment(os.environ))

@@ -76,9 +76,13 @@ class Spender(Protocol):
 class Budget:
     """A Spender over the table. Raises KeyError for an operation without a quota: that is a bug."""
 
-    def __init__(self, table: Table, share: float, quotas: Mapping[str, Quota] = QUOTAS) -> None:
+    def __init__(
+        self, table: Table, share: float, quotas: Mapping[str, Quota] = QUOTAS, *, only_looks: bool = False
+    ) -> None:
+        """`only_looks`: of a window that the others have used half of nothing is spent here any more. So those who
+        watch clusters, however many, leave room for those who end them."""
         self._table = table
-        self._share = share
+        self._share = share / 2 if only_looks else share
         self._quotas = quotas
 
     def spend(self, operation: str, now: float) -> bool:

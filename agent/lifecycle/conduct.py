@@ -22,6 +22,8 @@ from agent.lifecycle.on_launches import OnLaunches
 
 LISTED_S = 7 * 86400.0
 """Clusters that were created longer ago are known, or somebody has looked after them by hand."""
+MOST_TRIES = 10
+"""What has been put off so often is left to the sweep."""
 MOST_ACTS = 20_000
 """No event leads to more: a loop would be a bug, and the sweep goes on with what is left."""
 
@@ -45,7 +47,8 @@ class Conductor:
         """Do all that the event asks for. Raises Fault: deliver it again."""
         match event:
             case events.GoOn():
-                self._perform(_go_on(event), Moment(now, again=True))
+                tries = event.tries + 1
+                self._perform(_go_on(event), Moment(now, again=tries < MOST_TRIES, tries=tries))
             case events.SweepDue():
                 self.sweep(now)
             case _:

@@ -21,7 +21,7 @@ from agent.lifecycle.ladder import PROFILE_TAG, is_ours, keeps_protection
 from agent.lifecycle.ports import Deadlines, Described, Eyes, Teller
 from agent.lifecycle.rows import ClusterRow
 from agent.lifecycle.store import Store
-from agent.lifecycle.words import ENDING, READY, EndReason, Phase
+from agent.lifecycle.words import END_SHOWS_S, ENDING, READY, EndReason, Phase
 
 BY_NAME = frozenset({EndReason.ORPHAN, EndReason.TWIN})
 """Ends of clusters that are known by their name only: they must bear our tags too."""
@@ -55,6 +55,9 @@ class ClusterEnder:
             return True
         if row is None and reason not in OF_STRANGERS:
             return self._withheld("unknown")
+        if row is not None and row.end_sent_at is not None and self.clock() - row.end_sent_at < END_SHOWS_S:
+            # several have wanted it, and EMR takes a minute to show it
+            return True
         seen = self.eyes.describe(cluster_id)
         if seen is None:
             raise self._not_now("DescribeCluster")
@@ -72,6 +75,7 @@ class ClusterEnder:
         self._send(cluster_id, lifts)
         self.count(f"ClustersEnded.{reason}")
         if marked is not None:
+            self.store.end_sent(cluster_id, self.clock())
             self.teller.ended(marked)
         self.deadlines.drop(cluster_id)
         return True

@@ -140,6 +140,8 @@ class GoOn:
     reason: EndReason | None = None
     """Of an end."""
     why: str = ""
+    tries: int = 0
+    """How often it has come before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

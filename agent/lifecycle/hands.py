@@ -32,3 +32,5 @@ class Moment:
     """Unix seconds."""
     again: bool
     """Whether what our share of a quota does not allow now comes again by the queue; the sweep comes by itself."""
+    tries: int = 0
+    """How often it has been put off before."""

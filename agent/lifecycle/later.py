@@ -12,20 +12,22 @@ from agent.domain.faults import Fault
 from agent.lifecycle.events import GoOn
 
 LEAST_S, MOST_S = 20, 60
+LONGER = 5
 """A window of EMR's quotas is over after 10 s; SQS delays by 900 s at most."""
 
 
 def body_of(event: GoOn) -> str:
     """As `agent.lifecycle.ingress` reads it."""
-    told = {"what": event.what, "id": event.id}
+    told: dict[str, str | int] = {"what": event.what, "id": event.id, "tries": event.tries}
     if event.reason is not None:
         told |= {"reason": event.reason.value, "why": event.why}
     return json.dumps({"go_on": told})
 
 
 def delay_s(event: GoOn) -> int:
-    """The same for the same thing, and spread over all: what waits for one quota does not come back at once."""
-    return LEAST_S + zlib.crc32(f"{event.what} {event.id}".encode()) % (MOST_S - LEAST_S)
+    """Spread over all, so that what waits for one quota does not come back at once, and longer each time."""
+    once = LEAST_S + zlib.crc32(f"{event.what} {event.id}".encode()) % (MOST_S - LEAST_S)
+    return once * min(LONGER, event.tries + 1)
 
 
 class QueueLater:

@@ -118,7 +118,7 @@ def view(store: Store, launches_named: Iterable[str] = ()) -> View:
 def pool(store: Store, profile: ClusterProfile, plan: Plan) -> tuple[list[ClusterRow], list[JobRow], list[SlotRow]]:
     """Clusters of the pool, jobs that wait for them and places that are taken, by the indexes; what the plan names as
     just touched by its key, whatever the indexes show of it. Where a place was wished for, all places by their keys."""
-    clusters = {row.id: row for row in store.open_clusters()}
+    clusters = {row.id: row for row in store.open_clusters(plan.profile)}
     jobs = {row.id: row for row in store.queued(plan.profile)}
     slots = {row.number: row for row in store.slots(plan.profile)}
     _renew(clusters, plan.clusters, store.cluster)

@@ -130,6 +130,7 @@ class _GoOn(_Said):
     id: Annotated[str, StringConstraints(min_length=1, max_length=200)]
     reason: EndReason | None = None
     why: Why = ""
+    tries: Annotated[int, Field(ge=0)] = 0
 
 
 class _OwnerMessage(_Said):
@@ -213,7 +214,8 @@ class _GoOnMessage(_Said):
     go_on: _GoOn
 
     def event_of(self, _: Delivery) -> Event:
-        return GoOn(what=self.go_on.what, id=self.go_on.id, reason=self.go_on.reason, why=self.go_on.why)
+        told = self.go_on
+        return GoOn(what=told.what, id=told.id, reason=told.reason, why=told.why, tries=told.tries)
 
 
 _Message = (

@@ -73,7 +73,7 @@ class OnClusters:
         answer = self._hands.eyes.describe(act.cluster_id, fleets=act.fleets)
         if answer is None:
             if moment.again and not act.fleets:
-                self._hands.later.again(GoOn(what="ask", id=act.cluster_id))
+                self._hands.later.again(GoOn(what="ask", id=act.cluster_id, tries=moment.tries))
             return ()
         self._store.confirmed(act.cluster_id, moment.now)
         known = loading.around(self._store, row)
@@ -84,7 +84,7 @@ class OnClusters:
             self._hands.ender.end(act.cluster_id, act.reason, act.why)
         except NotTakenFault:
             if moment.again:
-                again = GoOn(what="end", id=act.cluster_id, reason=act.reason, why=act.why)
+                again = GoOn(what="end", id=act.cluster_id, reason=act.reason, why=act.why, tries=moment.tries)
                 self._hands.later.again(again)
         return ()
 

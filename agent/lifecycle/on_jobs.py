@@ -53,7 +53,7 @@ class OnJobs:
         if step_id is not None:
             self._store.step_added(job, step_id)
         elif moment.again:
-            self._hands.later.again(GoOn(what="run", id=act.job_id))
+            self._hands.later.again(GoOn(what="run", id=act.job_id, tries=moment.tries))
         return ()
 
     def _look(self, job: JobRow, moment: Moment) -> tuple[Act, ...]:

@@ -30,7 +30,7 @@ class OnLaunches:
         if self._hands.launcher.go_on(act.launch_id) is None and moment.again:
             row = self._store.launch(act.launch_id)
             if row is not None and row.state is LaunchState.ASKED:
-                self._hands.later.again(GoOn(what="launch", id=act.launch_id))
+                self._hands.later.again(GoOn(what="launch", id=act.launch_id, tries=moment.tries))
         return ()
 
     def try_again(self, act: acts.TryAgain, _: Moment) -> tuple[Act, ...]:
@@ -60,7 +60,7 @@ class OnLaunches:
         return pools.plan(
             profile,
             clusters=clusters,
-            launches=[one for one in self._store.open_launches() if one.profile == act.profile and one.pool],
+            launches=list(self._store.open_launches(act.profile)),
             jobs=jobs,
             slots=slots,
             now=moment.now,

@@ -116,6 +116,8 @@ class ClusterRow(Row):
     """When we decided to end it."""
     drain: str | None = None
     """Why no job gets it any more, and why its agent ends it as soon as it is idle; None: neither."""
+    end_sent_at: float | None = None
+    """When EMR was last asked to end it, and did not refuse."""
     failed_step: str | None = None
     """A step that has FAILED or was CANCELLED."""
 

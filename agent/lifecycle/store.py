@@ -37,6 +37,7 @@ from agent.lifecycle.table import (
     Condition,
     Equals,
     Index,
+    Item,
     NoneOf,
     OneOf,
     Present,
@@ -95,12 +96,12 @@ class Store:
     def slots(self, profile: str) -> Iterator[SlotRow]:
         return map(SlotRow.of, self._table.rows(Index.OPEN, slots_of(profile)))
 
-    def open_clusters(self) -> Iterator[ClusterRow]:
-        """As the index has them: what has just begun or ended may be missing or still there."""
-        return map(ClusterRow.of, self._table.rows(Index.OPEN, CLUSTER))
+    def open_clusters(self, pool: str | None = None) -> Iterator[ClusterRow]:
+        """As the index has them: what has just begun or ended may be missing or still there. Of one pool or all."""
+        return map(ClusterRow.of, _of_pool(self._table.rows(Index.OPEN, CLUSTER), pool))
 
-    def open_launches(self) -> Iterator[LaunchRow]:
-        return map(LaunchRow.of, self._table.rows(Index.OPEN, LAUNCH))
+    def open_launches(self, pool: str | None = None) -> Iterator[LaunchRow]:
+        return map(LaunchRow.of, _of_pool(self._table.rows(Index.OPEN, LAUNCH), pool))
 
     def open_jobs(self) -> Iterator[JobRow]:
         return map(JobRow.of, self._table.rows(Index.OPEN, JOB))
@@ -303,6 +304,10 @@ class Store:
         changed = {"end_reason": reason.value, "end_why": why, "end_at": now, "phase": Phase.ENDING.value}
         return self._cluster(cluster_id, changed, when)
 
+    def end_sent(self, cluster_id: str, now: float) -> ClusterRow | None:
+        """EMR was asked to end it."""
+        return self._cluster(cluster_id, {"end_sent_at": now}, [Present("open")])
+
     # claims
 
     def claim(self, cluster_id: str, job: JobRow, now: float, heard_after: float | None) -> JobRow | None:
@@ -427,6 +432,11 @@ class Store:
 def stamp(state: State, at: float) -> float:
     """The time by which states are put in order: EMR's events have whole seconds, and several come in one."""
     return at + _LAST_FIRST.index(state) / 1000
+
+
+def _of_pool(items: Iterator[Item], pool: str | None) -> Iterator[Item]:
+    """Before they become rows, which costs more than all the rest."""
+    return (one for one in items if pool is None or (one.get("profile") == pool and one.get("pool")))
 
 
 def _known(cluster: ClusterRow) -> Change:

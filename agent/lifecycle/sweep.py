@@ -36,13 +36,11 @@ from agent.lifecycle.ladder import attempt_in
 from agent.lifecycle.ports import Listed
 from agent.lifecycle.rows import ClusterProfile, ClusterRow, JobRow, LaunchRow, OwnerRow
 from agent.lifecycle.store import CLAIM_LEASE_S
-from agent.lifecycle.words import LAUNCHING, EndReason, JobState, LaunchState, State
+from agent.lifecycle.words import END_SHOWS_S, LAUNCHING, EndReason, JobState, LaunchState, State
 from agent.settings_lifecycle import LifecycleSettings
 
 __all__ = ["View", "of_answer", "of_listed", "of_twin", "sweep"]
 
-END_AGAIN_S = 120.0
-"""EMR has long shown that a cluster is TERMINATING, had it been asked."""
 STEP_ADDED_S = 120.0
 """Whoever claimed the cluster has added the job's step by then, or died."""
 SAME_LOOK_S = 120.0
@@ -133,7 +131,7 @@ def _end(row: ClusterRow, sight: _Sight) -> End | None:
 def _end_again(row: ClusterRow, now: float) -> Iterator[Act]:
     """We have decided to end it, and EMR does not: whoever decided may have died before he asked, or was refused."""
     assert row.end_reason is not None, "the caller has looked"
-    if row.state is not State.TERMINATING and now - (row.end_at or 0.0) >= END_AGAIN_S:
+    if row.state is not State.TERMINATING and now - (row.end_at or 0.0) >= END_SHOWS_S:
         yield End(cluster_id=row.id, reason=row.end_reason, why=row.end_why or "")
 
 

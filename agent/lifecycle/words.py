@@ -61,6 +61,8 @@ class EndReason(StrEnum):
 
 PLANNED = frozenset({EndReason.IDLE, EndReason.SURPLUS, EndReason.OWNER_DONE})
 """Ends that are no failure."""
+END_SHOWS_S = 120.0
+"""After so long EMR shows that a cluster is TERMINATING, had it been asked."""
 LOST = frozenset({EndReason.ZERO_CORE, EndReason.ZERO_MASTER, EndReason.HEARTBEAT_LOST, EndReason.LAUNCH_TIMEOUT})
 """Ends that are nobody's fault and worth another try."""
 

@@ -3,8 +3,8 @@
     python -m benchmarks.soak [--days 7] [--launches 3000] [--jobs 2500] [--watchers 100] [--seed 1]
 
 The lifecycle's own code runs in simulated time against the sandbox's EMR, with EMR's real quotas as token buckets, and
-a table in memory whose indexes are behind. Events are lost, doubled, late; the handler dies around its calls; answers get
-lost. Exit code 1 when something is left that must not be.
+a table in memory whose indexes are behind. Events are lost, doubled, late; the handler dies around its calls; answers
+get lost. Exit code 1 when something is left that must not be.
 """
 
 from __future__ import annotations

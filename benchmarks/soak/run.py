@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from rich.console import Console
@@ -18,6 +19,10 @@ from benchmarks.soak.world import BEGIN, World
 
 REST_S = 16 * 3600.0
 """The longest time that anything may need after the last arrival: the longest deadline, its end and the sweeps."""
+RAN = "failed on"
+"""In the reason of a job whose step has failed by itself."""
+SWEEP = '{"sweep"'
+"""A sweep that died each time is followed by others anyway."""
 KEPT = {"small": 3, "large": 0}
 """Clusters that pools keep when nobody wants any."""
 
@@ -35,41 +40,50 @@ class Found:
 
     def judge(self) -> None:
         """Every promise by itself."""
-        world, fault = self.world, self.faults.append
+        self.faults += [*self._of_launches(), *self._of_jobs(), *self._of_clusters(), *self._of_the_way()]
+
+    def _of_launches(self) -> Iterator[str]:
         for launch_id in self.launches:
-            launch = world.store.launch(launch_id)
+            launch = self.world.store.launch(launch_id)
             state = launch.state if launch is not None else "LOST"
             self.launch_states[state] += 1
             self.attempts[launch.attempt if launch is not None else 0] += 1
             if state not in (LaunchState.ENDED, LaunchState.FAILED, LaunchState.CANCELLED):
-                fault(f"launch {launch_id} is {state}")
+                yield f"launch {launch_id} is {state}"
+
+    def _of_jobs(self) -> Iterator[str]:
         for job_id in self.jobs:
-            job = world.store.job(job_id)
-            state = job.state if job is not None else "LOST"
-            self.job_states[state] += 1
-            if state not in (JobState.SUCCEEDED, JobState.FAILED):
-                fault(f"job {job_id} is {state}: {job.why if job is not None else ''}")
-            if job is not None and job.state is JobState.FAILED and not any("failed on" in why for why in job.why):
-                fault(f"job {job_id} failed without having run to its end: {job.why}")
+            job = self.world.store.job(job_id)
+            self.job_states[job.state if job is not None else "LOST"] += 1
+            if job is None or job.state not in (JobState.SUCCEEDED, JobState.FAILED):
+                yield f"job {job_id} is {'lost' if job is None else job.state}"
+            elif job.state is JobState.FAILED and not any(RAN in why for why in job.why):
+                yield f"job {job_id} failed without having run to its end: {job.why}"
+
+    def _of_clusters(self) -> Iterator[str]:
+        world = self.world
         for name, kept in KEPT.items():
             there = sum(row.profile == name for row in world.store.open_clusters())
             if there != kept:
-                fault(f"pool {name} has {there} clusters, {kept} are kept")
+                yield f"pool {name} has {there} clusters, {kept} are kept"
         living = [one for one in world.emr.emr.going() if not one.state.ending]
         if len(living) != sum(KEPT.values()):
-            fault(f"{len(living)} clusters are alive")
-        if world.watched.orphans:
-            fault(f"orphans past a sweep: {dict(world.watched.orphans)}")
-        if world.watched.doubles:
-            fault(f"double launches past a sweep: {dict(world.watched.doubles)}")
-        if world.emr.throttled:
-            fault(f"throttled: {world.emr.throttled}")
-        if world.watched.passed_over:
-            fault(f"{world.watched.passed_over} jobs were passed by less urgent ones")
-        if world.queue.dead:
-            fault(f"{len(world.queue.dead)} dead letters, such as {world.queue.dead[0].body[:120]}")
+            yield f"{len(living)} clusters are alive"
         if twice := [step for step, runs in world.emr.steps.runs.items() if runs > 1]:
-            fault(f"steps that ran twice: {twice[:3]}")
+            yield f"steps that ran twice: {twice[:3]}"
+
+    def _of_the_way(self) -> Iterator[str]:
+        world = self.world
+        dead = [one.body for one in world.queue.dead if not one.body.startswith(SWEEP)]
+        for what, found in {
+            "orphans past a sweep": dict(world.watched.orphans),
+            "double launches past a sweep": dict(world.watched.doubles),
+            "throttled": world.emr.throttled,
+            "jobs that a less urgent one passed": world.watched.passed_over,
+            "dead letters": dead[:3],
+        }.items():
+            if found:
+                yield f"{what}: {found}"
 
     def table(self) -> Table:
         world = self.world
@@ -108,7 +122,6 @@ def soak(
     seed: int,
     rates: Rates,
     console: Console,
-    rest_s: float = REST_S,
 ) -> Found:
     began = time.monotonic()
     rng = random.Random(seed)
@@ -116,7 +129,7 @@ def soak(
     owners: list[str] = []
     submitted: list[str] = []
     with Progress(console=console, transient=True) as progress:
-        bar = progress.add_task("simulated time", total=days * people.DAY_S + rest_s)
+        bar = progress.add_task("simulated time", total=days * people.DAY_S + REST_S)
         for day in range(days):
             for owner, said in people.owners(rng, day, launches, BEGIN):
                 owners.append(owner)
@@ -128,7 +141,7 @@ def soak(
             while world.now < BEGIN + (day + 1) * people.DAY_S:
                 world.tick()
                 progress.update(bar, completed=world.now - BEGIN)
-        while world.now < BEGIN + days * people.DAY_S + rest_s:
+        while world.now < BEGIN + days * people.DAY_S + REST_S:
             world.tick()
             progress.update(bar, completed=world.now - BEGIN)
     found = Found(world, owners, submitted, time.monotonic() - began)

@@ -10,8 +10,6 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from agent.lifecycle.watch import watch
-
 from agent.domain.faults import Fault
 from agent.lifecycle import composing
 from agent.lifecycle.budget import Budget
@@ -22,17 +20,18 @@ from agent.lifecycle.later import body_of, delay_s
 from agent.lifecycle.memory_table import MemoryTable
 from agent.lifecycle.rows import ClusterRow, JobRow, rank
 from agent.lifecycle.store import Store
+from agent.lifecycle.watch import watch
 from agent.sandbox.emr.clusters import Cluster
 from agent.sandbox.emr.states import Role
 from agent.settings_lifecycle import LifecycleSettings
 from benchmarks.soak import people
 from benchmarks.soak.chance import Chance, Died, Rates, Risky
 from benchmarks.soak.emr import ACCOUNT, REGION, SimulatedEmr
-from benchmarks.soak.queue import SimulatedQueue, attributes
+from benchmarks.soak.queue import Message, SimulatedQueue, attributes
 from benchmarks.soak.watched import ClaimsSeen, Watched
 
 BEGIN = 1_700_000_000.0 - 1_700_000_000.0 % people.DAY_S
-TICK_S = 20.0
+TICK_S = 30.0
 SWEEP_S = 300.0
 POKE_S = 60.0
 INDEX_LAG_S = 2.0
@@ -104,13 +103,14 @@ class World:
             teller=self,
             later=Risky(self, self.chance),
         )
-        self._eyes = EmrEyes(client, Budget(table, self.settings.calls_share), lambda: self.now)
+        self._eyes = EmrEyes(client, Budget(table, self.settings.calls_share, only_looks=True), lambda: self.now)
         self._agents: dict[str, Agent] = {}
         self._seen: set[str] = set()
         self._doom: list[tuple[float, str, str]] = []
         self._said: list[tuple[float, int, str]] = []
         self._numbers = itertools.count()
-        self._pokes = [BEGIN + self.random.uniform(0, POKE_S) for _ in range(watchers)]
+        self._pokes = [(BEGIN + self.random.uniform(0, POKE_S), number) for number in range(watchers)]
+        heapq.heapify(self._pokes)
         self.pokes = self.beats = self.sweeps = 0
         self.owners_ended: dict[str, float] = {}
         self.errors: Counter[str] = Counter()
@@ -145,7 +145,10 @@ class World:
         heapq.heappush(self._said, (said.at, next(self._numbers), said.body))
 
     def tick(self) -> None:
-        self.now += TICK_S
+        """Let so much time pass. Within it messages and looks come at their own times, for quotas are short windows."""
+        until = self.now + TICK_S
+        self._happens(until)
+        self.now = until
         for event in self.emr.tick():
             body = event.body(f"e-{next(self._numbers)}", REGION, ACCOUNT)
             self.queue.event(json.dumps(body), self.now)
@@ -157,31 +160,40 @@ class World:
             self._remember_owner(body)
             self.queue.send(body, self.now)
         self.schedules.fire(self.now)
-        if self.now % SWEEP_S < TICK_S and not self.chance.happens(self.chance.rates.sweep_lost):
-            self.queue.send(json.dumps({"sweep": {}}), self.now)
-        self._watch()
-        self._deliver()
         if self.now % SWEEP_S < TICK_S:
             self.sweeps += 1
             self.watched.look(self.emr, self.store, self.owners_ended, self.now)
+            if not self.chance.happens(self.chance.rates.sweep_lost):
+                self.queue.send(json.dumps({"sweep": {}}), self.now)
+
+    def _happens(self, until: float) -> None:
+        """What is due by then, in its order."""
+        while True:
+            message_at, poke_at = self.queue.next_due, self._pokes[0][0] if self._pokes else float("inf")
+            if min(message_at, poke_at) > until:
+                return
+            self.now = max(self.now, min(message_at, poke_at))
+            if poke_at < message_at:
+                self._poke()
+            elif (message := self.queue.due(self.now)) is not None:
+                self._deliver(message)
 
     def _remember_owner(self, body: str) -> None:
         told = json.loads(body)
         if "event" in told:
             self.owners_ended.setdefault(str(told["owner"]).removeprefix("wg-"), self.now)
 
-    def _deliver(self) -> None:
-        while (message := self.queue.due(self.now)) is not None:
-            self.chance.on = True
-            try:
-                deliver(self.conductor, message.body, attributes(message), self.now, self.count)
-            except Died:
-                self.queue.failed(message, self.now)
-            except Fault as error:
-                self.errors[str(error)[:60]] += 1
-                self.queue.failed(message, self.now)
-            finally:
-                self.chance.on = False
+    def _deliver(self, message: Message) -> None:
+        self.chance.on = True
+        try:
+            deliver(self.conductor, message.body, attributes(message), self.now, self.count)
+        except Died:
+            self.queue.failed(message, self.now)
+        except Fault as error:
+            self.errors[str(error)[:60]] += 1
+            self.queue.failed(message, self.now)
+        finally:
+            self.chance.on = False
 
     # clusters, their agents, their bad luck
 
@@ -218,16 +230,15 @@ class World:
 
     # watchers
 
-    def _watch(self) -> None:
+    def _poke(self) -> None:
+        """One watcher looks at its cluster."""
+        due, number = heapq.heappop(self._pokes)
+        heapq.heappush(self._pokes, (due + POKE_S, number))
         clusters = self.emr.emr.going()
-        if not clusters:
-            return
-        for number, due in enumerate(self._pokes):
-            if due <= self.now:
-                self._pokes[number] = due + POKE_S
-                self.pokes += 1
-                cluster = clusters[number % len(clusters)]
-                watch(cluster.id, self.store, self._eyes, self.now, self.random.random, self.settings)
+        if clusters:
+            self.pokes += 1
+            cluster = clusters[number % len(clusters)]
+            watch(cluster.id, self.store, self._eyes, self.now, self.random.random, self.settings)
 
 
 def _live(cluster: Cluster, role: Role) -> int:
