@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -13,9 +14,11 @@ from agent.lifecycle.memory_table import MemoryTable
 from agent.lifecycle.rows import JobRow
 from agent.lifecycle.runner import StepRunner
 from agent.lifecycle.store import CLAIM_LEASE_S, Store
+from agent.lifecycle.table import Table
 from agent.lifecycle.words import JobState
+from tests.lifecycle.dynamo import dynamo_table
 from tests.lifecycle.pool_rows import cluster, job
-from tests.sandbox.emr_world import World, fleets, world
+from tests.sandbox.emr_world import World, boto, fleets, world
 
 PLENTY = {name: Quota(1000, 1000) for name in ("*", "AddJobFlowSteps", "CancelSteps", "DescribeStep", "ListSteps")}
 STEP = {"Jar": "command-runner.jar", "Args": ["sleep", "300"]}
@@ -50,9 +53,9 @@ class Mortal:
 class Place:
     """A claimed job on a real cluster of the sandbox."""
 
-    def __init__(self, it: World) -> None:
+    def __init__(self, it: World, table: Table | None = None) -> None:
         self.it = it
-        self.table = MemoryTable()
+        self.table = table or MemoryTable()
         self.store = Store(self.table)
         self.counted: list[str] = []
         self.cluster_id = it.ready(Instances=fleets(), StepConcurrencyLevel=1)
@@ -82,10 +85,23 @@ class Place:
         return [step["Name"] for step in self.it.emr.list_steps(ClusterId=self.cluster_id)["Steps"]]
 
 
-@pytest.fixture
-def place() -> Iterator[Place]:
+@pytest.fixture(params=["memory", "dynamodb"])
+def place(request: pytest.FixtureRequest) -> Iterator[Place]:
     with world() as made:
-        yield Place(made)
+        if request.param == "memory":
+            yield Place(made)
+            return
+        with dynamo_table(boto("dynamodb", made.server.endpoint)) as table:
+            yield Place(made, table)
+
+
+def test_of_many_that_add_at_once_one_does() -> None:
+    with world() as it, dynamo_table(boto("dynamodb", it.server.endpoint, attempts=5)) as table:
+        place = Place(it, table)
+        seen = place.row
+        with ThreadPoolExecutor(8) as threads:
+            found = list(threads.map(lambda _: place.runner().run(seen), range(24)))
+        assert (len([one for one in found if one is not None]), place.steps()) == (1, ["a.1"])
 
 
 def test_a_job_becomes_a_step_of_its_cluster(place: Place) -> None:
