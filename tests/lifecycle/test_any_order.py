@@ -151,8 +151,29 @@ def step_fails(emr: SmallEmr, draw: Any) -> None:
         emr.step(cluster, step, draw(st.sampled_from(["FAILED", "CANCELLED"])))
 
 
+def watcher_looks(emr: SmallEmr, draw: Any) -> None:
+    """Whoever waits for a cluster writes down what EMR tells him, and does nothing about it."""
+    if emr.clusters:
+        one = draw(st.sampled_from(list(emr.clusters.values())))
+        emr.store.saw_state(one.id, one.state, emr.now, emr.now, one.code)
+
+
 def launcher_dies(emr: SmallEmr, _: Any) -> None:
     emr.dies_before_writing = True
+
+
+def tick(emr: SmallEmr, draw: Any) -> None:
+    """All goes on, and what is told of it arrives, arrives twice, is late or is lost."""
+    emr.now += 100.0
+    emr.goes_well()
+    told, emr.told = emr.told, []
+    for event in told:
+        fate = draw(st.sampled_from(["comes", "comes", "comes twice", "is late", "is lost"]))
+        if fate == "is late" or (fate == "is lost" and not hasattr(event, "cluster_id")):
+            emr.told.append(event)
+        elif fate != "is lost":
+            for _ in range(2 if fate == "comes twice" else 1):
+                emr.hear(event)
 
 
 NUMBERS = st.integers(0, 3)
@@ -178,6 +199,7 @@ def cancels(emr: SmallEmr, draw: Any) -> None:
 DEEDS: tuple[Deed, ...] = (
     asks,
     submits_one,
+    *[tick] * 8,
     deliver,
     goes_well,
     deliver_and_keep,
@@ -189,6 +211,7 @@ DEEDS: tuple[Deed, ...] = (
     cancels,
     step_fails,
     launcher_dies,
+    watcher_looks,
     core_is_lost,
 )
 
@@ -197,7 +220,7 @@ DEEDS: tuple[Deed, ...] = (
 @given(st.data(), st.sampled_from([Retry.START, Retry.LOST]))
 def test_whatever_happens_all_is_well_in_the_end(data: st.DataObject, retry: Retry) -> None:
     emr = world(retry)
-    deeds = data.draw(st.lists(st.sampled_from(DEEDS), min_size=10, max_size=60))
+    deeds = (asks, submits_one, tick, *data.draw(st.lists(st.sampled_from(DEEDS), min_size=5, max_size=40)))
     submitted: set[str] = set()
     for deed in deeds:
         deed(emr, data.draw)
