@@ -29,6 +29,9 @@ explore: $(READY) ## look for examples that break a property: other ones every t
 	@$(BIN)/pytest -m "not node and not story and not spark and not hadoop and not browser" $(SIDE_BY_SIDE) \
 		--hypothesis-profile=explore --timeout=3000 $$(grep -rl --include='*.py' '^from hypothesis' tests) $(TEST_OPTIONS)
 
+test-races: $(READY) ## let writers race 10,000 times for a cluster and for a place in a pool (10 minutes and more)
+	@$(BIN)/pytest tests/lifecycle/test_races.py -n 2 --races=10000 --timeout=7200 $(TEST_OPTIONS)
+
 test-node: $(READY) ## run the installer on nodes of every kind, as they would be on EMR
 	@$(BIN)/pytest tests/bootstrap -m node $(SIDE_BY_SIDE) $(TEST_OPTIONS)
 
@@ -93,4 +96,4 @@ $(AIRFLOW)/ready: requirements/airflow.txt $(READY)
 	@$(AIRFLOW)/bin/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-.PHONY: help demo demo-yarn test test-stories explore test-node test-spark4 test-airflow check fmt bench pictures lock clean
+.PHONY: help demo demo-yarn test test-stories explore test-races test-node test-spark4 test-airflow check fmt bench pictures lock clean

@@ -35,6 +35,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "instead of the installed pyspark",
     )
     parser.addoption(
+        "--races",
+        type=int,
+        default=100,
+        help="so often two writers race for a cluster, and for a place in a pool; `make test-races` has 10000",
+    )
+    parser.addoption(
         "--hadoop-required",
         action="store_true",
         help="a test marked `hadoop` that is skipped, for want of Maven or anything else, has failed",

@@ -1,12 +1,13 @@
 """Who may have a cluster, and how many there may be: settled by conditions, whoever comes at the same moment.
 
 The writers use boto3 over HTTP to the sandbox's DynamoDB. The same races against a table that looks first and writes
-then are lost: these tests can fail. Ten thousand tries of each are a story, in tests/sandbox.
+then are lost: these tests can fail. `make test-races` has ten thousand races of each kind.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from agent.lifecycle.table import Table
 from tests.lifecycle.dynamo import dynamo, dynamo_table
 from tests.lifecycle.races import Hasty, IdleCluster, Pool, race
 
-SOME = 120
+SOME = 60
 MOST = 2000
 """Tries in which the control must have been lost; it mostly is in the first ten."""
 GROUNDS = pytest.mark.parametrize("kind", [IdleCluster, Pool])
@@ -40,6 +41,24 @@ def test_no_more_win_than_may(table: Table, kind: type[IdleCluster] | type[Pool]
     race(ground, SOME)
     assert ground.double == 0
     assert len(ground.won) == 3, "each of the three wins some time, so that they do race"
+
+
+@pytest.mark.parametrize(
+    "ground",
+    [
+        pytest.param(partial(IdleCluster, jobs=["a"]), id="a claim against an idle end"),
+        pytest.param(partial(Pool, askers=["a", "b"], places=1), id="the last place of a pool"),
+    ],
+)
+def test_of_two_one_wins(
+    table: Table, ground: Callable[[Table, Table], IdleCluster | Pool], request: pytest.FixtureRequest
+) -> None:
+    races = request.config.getoption("--races")
+    raced = ground(table, table)
+    race(raced, races)
+    assert raced.double == 0
+    assert raced.won.total() == races
+    assert len(raced.won) == 2, "both win at times, so that they do race"
 
 
 @GROUNDS
