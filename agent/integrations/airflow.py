@@ -77,7 +77,7 @@ class TidemarkClusterOperator(BaseOperator):
         queue_url: str | None = None,
         region: str | None = None,
         endpoint_url: str | None = None,
-        poll_interval: float = 60.0,
+        poll_interval: float = 30.0,
         deferrable: bool = True,
         **kwargs: Any,
     ) -> None:
@@ -144,6 +144,10 @@ class TidemarkClusterOperator(BaseOperator):
 
     def _launch(self, desk: Desk, attempt: Attempt, try_number: int, terminate_at: float | None) -> None:
         """What earlier tries of this task have left ends first: whoever ran them may have died."""
+        if isinstance(self.steps, str):
+            raise AirflowFailException(
+                "steps is a text: a DAG that renders it needs render_template_as_native_obj=True"
+            )
         try:
             for earlier in (owner_of(attempt.alias, number) for number in range(1, try_number)):
                 if not desk.is_known_gone(earlier):
