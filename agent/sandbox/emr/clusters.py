@@ -9,8 +9,9 @@ from typing import Any
 from agent.sandbox.emr.delays import Delays
 from agent.sandbox.emr.fleets import Fleet
 from agent.sandbox.emr.groups import Group
+from agent.sandbox.emr.instances import Instance, Supply, new_id
 from agent.sandbox.emr.orders import Order, Reports
-from agent.sandbox.emr.pools import Instance, Pool, Supply, new_id
+from agent.sandbox.emr.pools import Pool
 from agent.sandbox.emr.refusals import invalid_request, validation
 from agent.sandbox.emr.states import ClusterState, LostPrimary, Market, PoolState, Role, ZoneChoice
 from agent.sandbox.emr.steps import Step, StepQueue

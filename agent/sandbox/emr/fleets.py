@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from agent.sandbox.emr.delays import Delays
-from agent.sandbox.emr.pools import Instance, Pool, new_id
+from agent.sandbox.emr.instances import Instance, new_id
+from agent.sandbox.emr.pools import Pool
 from agent.sandbox.emr.refusals import both_targets, invalid_request
 from agent.sandbox.emr.states import InstanceState, Market, PoolState, Role, TimeoutAction
 

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from agent.sandbox.emr.delays import Delays
+from agent.sandbox.emr.instances import Instance, new_id
 from agent.sandbox.emr.orders import Order
-from agent.sandbox.emr.pools import Instance, Pool, new_id
+from agent.sandbox.emr.pools import Pool
 from agent.sandbox.emr.refusals import validation
 from agent.sandbox.emr.states import Market, PoolState, Role
 

@@ -11,8 +11,9 @@ from agent.sandbox.emr.clusters import Cluster
 from agent.sandbox.emr.delays import Delays
 from agent.sandbox.emr.fleets import Fleet
 from agent.sandbox.emr.groups import Group
+from agent.sandbox.emr.instances import Instance
 from agent.sandbox.emr.orders import Order, Question, Reports
-from agent.sandbox.emr.pools import Instance, Pool
+from agent.sandbox.emr.pools import Pool
 from agent.sandbox.emr.refusals import invalid_request, not_valid, validation
 from agent.sandbox.emr.states import Market, PoolState, Role
 from agent.sandbox.events.event import Event

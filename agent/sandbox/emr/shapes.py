@@ -8,7 +8,8 @@ from typing import Any
 from agent.sandbox.emr.clusters import Cluster
 from agent.sandbox.emr.fleets import Fleet
 from agent.sandbox.emr.groups import Group
-from agent.sandbox.emr.pools import Instance, Pool
+from agent.sandbox.emr.instances import Instance
+from agent.sandbox.emr.pools import Pool
 from agent.sandbox.emr.states import InstanceState, Market
 from agent.sandbox.emr.steps import Step
 

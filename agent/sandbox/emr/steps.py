@@ -6,8 +6,8 @@ import signal
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from agent.sandbox.emr.instances import new_id
 from agent.sandbox.emr.orders import Order, Reports, SignalStep, StartStep
-from agent.sandbox.emr.pools import new_id
 from agent.sandbox.emr.refusals import validation
 from agent.sandbox.emr.states import StepState
 
