@@ -237,7 +237,9 @@ class Store:
     def saw_state(
         self, cluster_id: str, state: State, at: float, now: float, code: str | None = None, **more: Any
     ) -> ClusterRow | None:
-        """EMR said so, of that time. None: something newer is known, or the cluster has ended, or nobody knows it."""
+        """EMR said so, of that time. None: something newer is known, or the cluster has ended, or nobody knows it. An
+        end is believed whatever is newer: no cluster comes back, the times of events have whole seconds, and an answer
+        may have been behind."""
         changed: dict[str, Any] = {"state": state.value, "state_at": stamp(state, at), "seen_at": now, **more}
         if code:
             changed["reason_code"] = code
@@ -245,11 +247,9 @@ class Store:
         if state in ENDED:
             changed |= {"phase": Phase.ENDED.value, "ended_at": at, "expires_at": now + KEPT_S}
             gone = ["open"]
-        when: list[Condition] = [
-            Present("open"),
-            NoneOf("state", _STATES_ENDED),
-            Below("state_at", stamp(state, at)),
-        ]
+        when: list[Condition] = [Present("open"), NoneOf("state", _STATES_ENDED)]
+        if state not in ENDED:
+            when.append(Below("state_at", stamp(state, at)))
         row = self._cluster(cluster_id, changed, when, remove=gone)
         return self._ready(row, at) if row is not None and state in READY else row
 

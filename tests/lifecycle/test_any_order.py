@@ -360,3 +360,20 @@ def test_what_an_owner_asks_for_in_its_next_life_is_launched() -> None:
     emr.hear(OwnerEnded(owner="o0", reason=DONE, at=NOW - 50))
     emr.sweep()
     assert [one.name for one in emr.living()] == ["etl w2.1"]
+
+
+def test_an_end_is_believed_although_an_answer_of_the_same_second_is_newer() -> None:
+    """Times of events have whole seconds."""
+    emr = world()
+    emr.hear(launches(0, NOW))
+    emr.now += 100.2
+    emr.change(emr.clusters["j-0"], State.RUNNING)
+    told_by(emr)
+    emr.store.saw_state("j-0", State.RUNNING, emr.now + 0.5, emr.now + 0.5)
+    emr.now += 0.6
+    emr.change(emr.clusters["j-0"], State.TERMINATED, "ALL_STEPS_COMPLETED")
+    for event in told_by(emr):
+        emr.hear(event)
+    row, launch = emr.store.cluster("j-0"), emr.store.launch("w0")
+    assert row is not None and row.state is State.TERMINATED
+    assert launch is not None and launch.state is LaunchState.ENDED
