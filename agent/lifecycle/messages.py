@@ -78,6 +78,7 @@ def _epoch(value: object) -> object:
 
 Epoch = Annotated[float, BeforeValidator(_epoch), Field(ge=0, le=LATEST_EPOCH, allow_inf_nan=False)]
 Id = Annotated[str, StringConstraints(pattern=rf"^{_ID.pattern}\z")]
+JobId = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 ClusterId = Annotated[str, StringConstraints(pattern=rf"^{CLUSTER_ID.pattern}\z")]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Owner = Annotated[str, StringConstraints(min_length=1, max_length=MAX_OWNER)]
@@ -101,11 +102,13 @@ class _Launch(_Said):
 
 
 class _Job(_Said):
+    """What can be written down is: a job that is rejected tells whoever waits for it why."""
+
     profile: Name
-    id: Id | None = None
+    id: JobId | None = None
     owner: Owner | None = None
     args: tuple[str, ...] = ()
-    priority: Annotated[int, Field(ge=0, le=999)] | None = None
+    priority: Annotated[int, Field(ge=-10_000, le=10_000)] | None = None
     task_token: Token | None = None
     at: Epoch | None = None
 
@@ -116,7 +119,7 @@ class _Deadline(_Said):
 
 
 class _CancelJob(_Said):
-    id: Id
+    id: JobId
     why: Why = ""
 
 

@@ -29,10 +29,11 @@ from agent.lifecycle.events import (
     SweepDue,
 )
 from agent.lifecycle.ingress import events_of
+from agent.lifecycle.jobs import submitted
 from agent.lifecycle.ladder import attempt_in, name_of
 from agent.lifecycle.later import body_of
 from agent.lifecycle.messages import WORDS
-from agent.lifecycle.words import EndReason, Retry, State
+from agent.lifecycle.words import EndReason, JobState, Retry, State
 from agent.sandbox.emr import chronicle
 
 EVENTS = Path(__file__).parent / "data" / "events"
@@ -311,7 +312,7 @@ FAULTS: list[tuple[Any, str, str | None]] = [
     ({"owner": "me", "event": "dne"}, "event", "done"),
     ({"owner": "", "event": "done"}, "owner", None),
     ({"owner": "me", "evnt": "done"}, "evnt", "event"),
-    ({"job": {"profile": "daily", "priority": 1000}}, "job.priority", None),
+    ({"job": {"profile": "daily", "priority": "high"}}, "job.priority", None),
     ({"job": {"profile": "daily", "args": "--day"}}, "job.args", None),
     ({"deadline": {"cluster_id": "emr-1", "terminate_at": 1}}, "deadline.cluster_id", None),
     ({"end": {"cluster": CLUSTER}}, "end.cluster", "cluster_id"),
@@ -326,6 +327,15 @@ def test_a_fault_says_where_it_is_and_the_nearest_right_word(message: Any, where
     fault = {fault["where"]: fault for fault in event.details["faults"]}[where]
     assert fault["problem"]
     assert fault.get("nearest") == near
+
+
+def test_a_job_that_will_be_rejected_gets_as_far_as_its_row() -> None:
+    """There the reason stands, and the execution that waits is told."""
+    event = said({"job": {"profile": "daily", "id": "a b", "priority": 1000, "task_token": "t"}})
+    assert isinstance(event, JobSubmitted)
+    row = submitted(event, None, None, SENT_AT)
+    assert row.state is JobState.REJECTED
+    assert any("priority" in why for why in row.why)
 
 
 def test_an_unknown_word_and_two_at_once() -> None:
