@@ -62,7 +62,6 @@ def conductor(
     """`emr` is a boto3 client that makes one attempt a call: each is paid for out of our share of the quotas."""
     store = Store(table)
     budget = Budget(table, settings.calls_share)
-    looks = Budget(table, settings.calls_share, only_looks=True)
     eyes = EmrEyes(emr, budget, clock)
     ender = ClusterEnder(
         store=store,
@@ -89,7 +88,7 @@ def conductor(
     return Conductor(
         Hands(
             store=store,
-            eyes=EmrEyes(emr, looks, clock),
+            eyes=eyes,
             ender=ender,
             launcher=launcher,
             runner=StepRunner(store=store, client=emr, budget=budget, clock=clock, count=count),

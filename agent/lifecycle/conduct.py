@@ -24,6 +24,8 @@ LISTED_S = 7 * 86400.0
 """Clusters that were created longer ago are known, or somebody has looked after them by hand."""
 MOST_TRIES = 10
 """What has been put off so often is left to the sweep."""
+SWEEP_TRIES = 6
+"""What a sweep puts off comes late and a few times only: the next sweep finds it too."""
 MOST_ACTS = 20_000
 """No event leads to more: a loop would be a bug, and the sweep goes on with what is left."""
 
@@ -61,7 +63,7 @@ class Conductor:
         found = (*rules.sweep(loading.view(self._hands.store), now, self._hands.settings), *self._of_listed(now))
         # an alarm goes off without it
         self._hands.count("Sweeps")
-        self._perform(found, Moment(now, again=False))
+        self._perform(found, Moment(now, again=True, tries=SWEEP_TRIES))
 
     def _of_listed(self, now: float) -> tuple[Act, ...]:
         after = now - LISTED_S
@@ -149,8 +151,8 @@ def _go_on(event: events.GoOn) -> tuple[Act, ...]:
             return (acts.Launch(launch_id=event.id),)
         case "run":
             return (acts.Run(job_id=event.id),)
-        case "ask":
-            return (acts.Ask(cluster_id=event.id),)
+        case "ask" | "ask-nodes":
+            return (acts.Ask(cluster_id=event.id, fleets=event.what == "ask-nodes"),)
         case "end" if event.reason is not None:
             return (acts.End(cluster_id=event.id, reason=event.reason, why=event.why),)
     return ()

@@ -129,7 +129,7 @@ class _End(_Said):
 
 
 class _GoOn(_Said):
-    what: Literal["launch", "end", "run", "ask"]
+    what: Literal["launch", "end", "run", "ask", "ask-nodes"]
     id: Annotated[str, StringConstraints(min_length=1, max_length=200)]
     reason: EndReason | None = None
     why: Why = ""

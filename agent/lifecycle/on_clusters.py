@@ -72,8 +72,9 @@ class OnClusters:
             return ()
         answer = self._hands.eyes.describe(act.cluster_id, fleets=act.fleets)
         if answer is None:
-            if moment.again and not act.fleets:
-                self._hands.later.again(GoOn(what="ask", id=act.cluster_id, tries=moment.tries))
+            if moment.again:
+                what = "ask-nodes" if act.fleets else "ask"
+                self._hands.later.again(GoOn(what=what, id=act.cluster_id, tries=moment.tries))
             return ()
         self._store.confirmed(act.cluster_id, moment.now)
         known = loading.around(self._store, row)

@@ -45,8 +45,8 @@ STEP_ADDED_S = 120.0
 """Whoever claimed the cluster has added the job's step by then, or died."""
 SAME_LOOK_S = 120.0
 """The rows of one view are read one after the other: a claim that is younger may be in one and not yet in the other."""
-MOST_QUESTIONS = 200
-"""Of one sweep: half of DescribeCluster's quota refills 150 in five minutes."""
+MOST_QUESTIONS = 60
+"""Of one sweep: of the 120 that half of DescribeCluster's quota allows in five minutes."""
 ROTATES_S = 60.0
 
 

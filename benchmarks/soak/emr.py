@@ -16,6 +16,7 @@ from agent.sandbox.emr.clockwork import Clockwork
 from agent.sandbox.emr.delays import Delays
 from agent.sandbox.emr.front import TARGET_PREFIX
 from agent.sandbox.emr.model import Emr
+from agent.sandbox.emr.states import Role
 from agent.sandbox.emr.throttle import QUOTAS
 from agent.sandbox.emr.timed_nodes import TimedNodes
 from agent.sandbox.events.event import Event
@@ -90,9 +91,7 @@ class SimulatedEmr:
 
     def lose(self, cluster_id: str, role: str) -> None:
         """EC2 takes all instances of that role."""
-        for instance in list(self.emr.cluster(cluster_id).instances):
-            if instance.machine.role == role and instance.live:
-                self.emr.interrupt(instance.machine.id, self._clock())
+        self.emr.lose(cluster_id, Role(role), self._clock())
 
     def _send(self, request: Any, **_: Any) -> AWSResponse:
         target = request.headers["X-Amz-Target"]
