@@ -21,6 +21,7 @@ from agent.lifecycle.ladder import PROFILE_TAG, is_ours, keeps_protection
 from agent.lifecycle.ports import Deadlines, Described, Eyes, Teller
 from agent.lifecycle.rows import ClusterRow
 from agent.lifecycle.store import Store
+from agent.lifecycle.watch import write_back
 from agent.lifecycle.words import END_SHOWS_S, ENDING, READY, EndReason, Phase
 
 BY_NAME = frozenset({EndReason.ORPHAN, EndReason.TWIN})
@@ -62,8 +63,7 @@ class ClusterEnder:
         if seen is None:
             raise self._not_now("DescribeCluster")
         if seen.state in ENDING:
-            self.deadlines.drop(cluster_id)
-            return True
+            return self._ends_already(row, seen)
         if reason in BY_NAME and not is_ours(seen.name, seen.tags, self.table):
             return self._withheld("stranger")
         lifts = seen.protected
@@ -78,6 +78,14 @@ class ClusterEnder:
             self.store.end_sent(cluster_id, self.clock())
             self.teller.ended(marked)
         self.deadlines.drop(cluster_id)
+        return True
+
+    def _ends_already(self, row: ClusterRow | None, seen: Described) -> bool:
+        """The event of it may be lost: were it not written down, every sweep would spend a call on it, and find the
+        same."""
+        if row is not None:
+            write_back(self.store, row, seen, self.clock())
+        self.deadlines.drop(seen.cluster_id)
         return True
 
     def _mark(self, cluster_id: str, reason: EndReason, why: str) -> ClusterRow | None:

@@ -60,7 +60,7 @@ def watch(
         answer = None
     if answer is None:
         return _of_row(row, now)
-    _write(store, row, answer, now)
+    write_back(store, row, answer, now)
     return _of_row(store.cluster(cluster_id) or row, now, EMR)
 
 
@@ -71,8 +71,9 @@ def _wants_emr(row: ClusterRow, now: float, chance: Callable[[], float], setting
     return quiet_s > settings.stale_s or chance() < settings.ask_share
 
 
-def _write(store: Store, row: ClusterRow, answer: Described, now: float) -> None:
-    """A cluster that we have found without nodes is alive to EMR: its word is no news."""
+def write_back(store: Store, row: ClusterRow, answer: Described, now: float) -> None:
+    """What EMR has answered, for all who look. A cluster that we have found without nodes is alive to EMR: its word is
+    no news."""
     if row.state is answer.state or (row.state in _ZERO and answer.state in READY):
         store.confirmed(row.id, now)
         return

@@ -63,6 +63,19 @@ def test_ending_again_asks_emr_once_and_the_first_reason_stays() -> None:
         assert len(rig.heard.ends) == 1
 
 
+def test_an_end_that_nobody_was_told_of_is_written_down_when_it_is_seen() -> None:
+    with world() as it:
+        cluster = it.ready(Instances=fleets())
+        rig = Rig(it)
+        rig.known(cluster)
+        it.emr.terminate_job_flows(JobFlowIds=[cluster])
+        it.pass_time(120)
+        assert rig.ender.end(cluster, EndReason.TERMINATE_AFTER, "its time is up")
+        row = rig.row(cluster)
+        assert (row.state, row.phase, row.open) == (State.TERMINATED, Phase.ENDED, None)
+        assert row.end_reason is None and terminations(it) == 1, "it was ended by somebody else"
+
+
 def test_whoever_died_after_any_call_is_followed_by_the_next_delivery() -> None:
     with world() as it:
         for after in (False, True):
