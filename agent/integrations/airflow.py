@@ -149,9 +149,14 @@ class TidemarkClusterOperator(BaseOperator):
                 "steps is a text: a DAG that renders it needs render_template_as_native_obj=True"
             )
         try:
+            # nothing is asked for whose table cannot be read
+            desk.follow(attempt.launch_id)
             for earlier in (owner_of(attempt.alias, number) for number in range(1, try_number)):
                 if not desk.is_known_gone(earlier):
                     desk.owner_gone(earlier, f"its task in Airflow is in try {try_number}")
+        except Fault as fault:
+            raise ClusterLost(f"launch {attempt.launch_id} is not asked for: {fault}") from fault
+        try:
             desk.launch(
                 attempt.launch_id,
                 self.profile,
@@ -161,9 +166,9 @@ class TidemarkClusterOperator(BaseOperator):
                 terminate_at,
                 self.launch_retry,
             )
-            desk.follow(attempt.launch_id)
         except Fault as fault:
-            self._give_up("its task in Airflow could not reach the lifecycle")
+            # it may be there all the same
+            self._give_up("its task in Airflow was not told whether it was heard")
             raise ClusterLost(f"launch {attempt.launch_id}: {fault}") from fault
         self.log.info("launch %s is asked for %s", attempt.launch_id, attempt.owner)
 

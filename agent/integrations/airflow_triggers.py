@@ -55,6 +55,7 @@ class _Polls(BaseTrigger):
         super().__init__()
         self._where = dict(where)
         self._poll_s = poll_s
+        self._said = ""
 
     def look(self) -> Event | None:
         """What there is to tell; None: nothing yet. Raises Fault, which says nothing of the cluster."""
@@ -74,8 +75,14 @@ class _Polls(BaseTrigger):
         try:
             return self.look()
         except TransientFault as fault:
-            self.log.warning("could not look: %s", fault)
+            self.say(f"could not look: {fault}")
             return None
+
+    def say(self, text: str) -> None:
+        """Into the task's log, and only what is new."""
+        if text != self._said:
+            self._said = text
+            self.log.info("%s", text)
 
 
 class LaunchTrigger(_Polls):
@@ -109,8 +116,9 @@ class LaunchTrigger(_Polls):
             following = desk_of(Where(**self._where)).follow(self._attempt.launch_id)
         except PermanentFault as fault:
             # not ours to end a healthy cluster because a right was taken away: it is waited for until its deadline
-            self.log.error("may not look: %s", fault)
+            self.say(f"may not look: {fault}")
             return self._given_up(None)
+        self.say(f"launch {self._attempt.launch_id}: {following}")
         return self._with_ids(told(following)) if following.over else self._given_up(following)
 
     def _given_up(self, following: Following | None) -> Event | None:
@@ -157,7 +165,7 @@ class ClusterTrigger(_Polls):
         desk = desk_of(Where(**self._where))
         sight = desk.sight(self._cluster_id)
         found = desk.arrived(sight, [State(one) for one in self._states])
-        self.log.info("%s is %s, says the %s of %.0f s ago", sight.cluster_id, sight.state, sight.source, sight.age_s)
+        self.say(f"cluster {sight.cluster_id} is {sight.state}")
         if found.kind is None:
             return None
         return {"cluster_id": sight.cluster_id, "kind": found.kind.value, "why": found.why, "state": sight.state.value}

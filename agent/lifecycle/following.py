@@ -27,6 +27,12 @@ class Following:
     outcome: Outcome
     """Of the whole launch; its kind is None until there is nothing more to wait for."""
 
+    def __str__(self) -> str:
+        if self.launch is None:
+            return "not heard of yet"
+        cluster = "" if self.cluster is None else f", cluster {self.cluster.id} is {self.cluster.state}"
+        return f"attempt {self.launch.attempt} is {self.launch.state}{cluster}"
+
     @property
     def over(self) -> bool:
         return self.outcome.kind is not None

@@ -8,15 +8,30 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from airflow.dag_processing.dagbag import DagBag
+from airflow.sdk.exceptions import AirflowFailException
 
-from agent.integrations.airflow import EmrClusterStateSensor
+from agent.integrations.airflow import (
+    ClusterAborted,
+    ClusterFailed,
+    ClusterLost,
+    ClusterRefused,
+    EmrClusterStateSensor,
+)
+from agent.integrations.airflow_ends import judged
+from agent.integrations.airflow_triggers import OVERDUE_S, UNHEARD_S, Attempt, LaunchTrigger, given_up
+from agent.integrations.desk import Where
+from agent.lifecycle.following import Following
+from agent.lifecycle.outcome import ALIVE
+from agent.lifecycle.rows import LaunchRow
 from agent.lifecycle.words import LaunchState, State
 from agent.sandbox.emr import Role
 from tests.integrations.cloud import PATIENCE_S, Cloud, shell
+from tests.running import free_port
 
 pytestmark = pytest.mark.airflow
 
@@ -209,6 +224,65 @@ def test_the_sensor_fails_for_a_cluster_that_has_lost_its_core_nodes_and_stays(r
 def test_a_state_that_there_is_not_is_refused_when_the_dag_is_read() -> None:
     with pytest.raises(ValueError, match=r"\['IDLE'\] are none of"):
         EmrClusterStateSensor(task_id="task", cluster_id="j-1", states=["IDLE", "WAITING"])
+
+
+def test_a_table_that_is_not_there_launches_nothing(
+    run: Runs, sky: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TIDEMARK_TABLE", "tidemerk")
+    ran = run("cluster", steps=[shell(f"touch {tmp_path}/been")])
+    assert (ran.state, ran.launches) == ("failed", [])
+    monkeypatch.delenv("TIDEMARK_TABLE")
+    assert run("cluster", steps=[]).state == "failed"
+
+
+def test_a_table_that_does_not_answer_says_nothing(sky: Cloud) -> None:
+    attempt = {"launch_id": "launch-1", "owner": "me#1", "alias": "me"}
+    where = {**Where.of(sky.environment, region="eu-west-1").data(), "endpoint_url": f"http://127.0.0.1:{free_port()}"}
+    waits = LaunchTrigger(where=where, attempt=attempt, asked_at=time.time(), terminate_at=None, poll_s=1)
+    assert waits.looked() is None
+
+
+@pytest.mark.parametrize(
+    ("known", "asked_ago_s", "over_s", "words"),
+    [
+        (True, 1e6, None, None),
+        (False, UNHEARD_S - 1, None, None),
+        (False, UNHEARD_S + 1, None, "does its function run"),
+        (True, 1e6, OVERDUE_S - 1, None),
+        (True, 1e6, OVERDUE_S + 1, "has not been seen to end"),
+    ],
+)
+def test_a_wait_without_use_ends(known: bool, asked_ago_s: float, over_s: float | None, words: str | None) -> None:
+    row = LaunchRow(key="LAUNCH#1", owner="me", profile="nightly", created_at=0.0) if known else None
+    following = Following(launch=row, cluster=None, outcome=ALIVE)
+    why = given_up(following, 1e9, 1e9 - asked_ago_s, None if over_s is None else 1e9 - over_s)
+    assert (why is None) if words is None else (why is not None and words in why)
+
+
+@pytest.mark.parametrize(
+    ("kind", "hopeless", "raised", "again"),
+    [
+        ("FAILED", False, ClusterFailed, True),
+        ("FAILED", True, ClusterRefused, False),
+        ("LOST", False, ClusterLost, True),
+        ("ABORTED", False, ClusterAborted, False),
+        (None, False, ClusterLost, True),
+    ],
+)
+def test_whether_airflow_tries_again_is_in_the_exception(
+    kind: str | None, hopeless: bool, raised: type[Exception], again: bool
+) -> None:
+    with pytest.raises(raised, match="cluster j-1: for a reason"):
+        judged({"kind": kind, "hopeless": hopeless, "cluster_id": "j-1", "why": "for a reason"})
+    assert issubclass(raised, AirflowFailException) is not again
+
+
+def test_each_mapped_task_has_clusters_of_its_own() -> None:
+    ti = SimpleNamespace(id="0192-ab", dag_id="d", run_id="r", task_id="t", map_index=-1, try_number=2)
+    assert Attempt.of(ti) == Attempt(launch_id="airflow-0192-ab-2", owner="airflow/d/r/t#2", alias="airflow/d/r/t")
+    ti.map_index = 0
+    assert Attempt.of(ti).owner == "airflow/d/r/t[0]#2"
 
 
 def launched(sky: Cloud, *steps: Any, profile: str = "nightly") -> str:
