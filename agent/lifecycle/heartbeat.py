@@ -173,7 +173,7 @@ class Heartbeat:
             terminate_at=row.terminate_at,
             end_reason=None if row.end_reason is None else str(row.end_reason),
             end_why=row.end_why or "",
-            claim=row.claim,
+            claim=_kept_by(row),
             drain=row.drain,
         )
         with self._lock:
@@ -223,6 +223,14 @@ def beginnings(seen: Observation) -> dict[str, Any]:
         state = State(cluster.state)
         begins |= {"state": str(state), "state_at": stamp(state, cluster.at), "phase": str(Phase.WORKING)}
     return begins
+
+
+def _kept_by(row: ClusterRow) -> str | None:
+    """The job that has the cluster. Free in its place of a pool it is the pool's: the minimum is kept for jobs to come,
+    and what is too much is ended by the pool's plan, or by EMR's own idle end where nobody plans any more."""
+    if row.claim is not None or row.slot is None or row.drain is not None:
+        return row.claim
+    return f"pool {row.profile}"
 
 
 def _leads(seen: Observation) -> bool:

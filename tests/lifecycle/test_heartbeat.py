@@ -159,6 +159,19 @@ def test_a_claim_is_heard_keeps_the_file_touched_and_counts_as_work(table: Table
     assert it.claimed == [False, True, False]
 
 
+def test_a_free_cluster_in_its_place_is_kept_for_its_pool_but_not_from_draining(table: Table) -> None:
+    it = Beating(table)
+    it.store.know(ClusterRow(key=f"CLUSTER#{ID}", created_at=1.0, pool=True, profile="etl", slot=1))
+    it.store.saw_state(ID, State.WAITING, NOW, NOW)
+    idle = observation(history=history(idle_since=NOW - 5000))
+    it.beat(idle)
+    assert it.heart.orders().claim == "pool etl"
+    assert it.claimed == [False], "EMR's own idle end is not put off"
+    it.store.drain(ID, "retired")
+    it.beat(idle, after=60)
+    assert it.heart.orders().claim is None
+
+
 def test_a_cluster_that_is_to_drain_is_given_to_no_job(table: Table) -> None:
     it = Beating(table)
     it.store.know(ClusterRow(key=f"CLUSTER#{ID}", created_at=1.0, pool=True))
