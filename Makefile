@@ -11,13 +11,16 @@ SIDE_BY_SIDE := -n 2 --dist loadfile --no-loadscope-reorder
 TEST_OPTIONS :=
 
 help: ## show this help
-	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 demo: $(READY) ## watch the whole loop on this machine with a real Spark, 2 to 3 minutes
 	@$(BIN)/tidemark demo
 
 demo-yarn: $(READY) ## the same on real Hadoop daemons (needs Maven; 3 to 4 minutes)
 	@$(BIN)/tidemark demo --cluster yarn
+
+demo-lifecycle: $(READY) ## watch three clusters from launch to end, with a real Spark, 1 to 2 minutes
+	@$(BIN)/tidemark demo --lifecycle
 
 test: $(READY) ## run the tests, real Spark and (if Maven is there) real Hadoop included
 	@$(BIN)/pytest -m "not node and not story and not airflow" $(SIDE_BY_SIDE) $(TEST_OPTIONS)
@@ -96,4 +99,4 @@ $(AIRFLOW)/ready: requirements/airflow.txt $(READY)
 	@$(AIRFLOW)/bin/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-.PHONY: help demo demo-yarn test test-stories explore test-races test-node test-spark4 test-airflow check fmt bench pictures lock clean
+.PHONY: help demo demo-yarn demo-lifecycle test test-stories explore test-races test-node test-spark4 test-airflow check fmt bench pictures lock clean

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-if TYPE_CHECKING:
-    pass
+LOOP_PARTS = ("sink", "spot", "job-end")
+LIFECYCLE_PARTS = ("sweep", "events", "schedule", "owner")
 
 
 @click.command()
@@ -44,8 +43,14 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--without",
-    type=click.Choice(["sink", "spot", "job-end"]),
-    help="Take one part away and see the demo fail at the stage that needs it.",
+    type=click.Choice([*LOOP_PARTS, *LIFECYCLE_PARTS]),
+    help="Take one part away and see the demo fail at the stage that needs it, or, of the last four, which are of "
+    "--lifecycle, what stands in for it.",
+)
+@click.option(
+    "--lifecycle",
+    is_flag=True,
+    help="Another story: three clusters from launch to end, by an owner, a deadline, and the loss of core nodes.",
 )
 @click.option(
     "--shuffle-service",
@@ -60,6 +65,7 @@ def demo(
     compare: bool | None,
     against: Path | None,
     without: str | None,
+    lifecycle: bool,
     shuffle_service: bool,
 ) -> None:
     """Watch the whole loop on this machine: a real Spark, a sandbox of EMR, and the agent as you would run it.
@@ -67,6 +73,11 @@ def demo(
     It takes about two minutes, twice that when policies are compared, and ends when the idle cluster has been
     terminated. Every stage counts only as seen from outside the agent: in CloudWatch, EMR and Spark.
     """
+    of_loop = cluster != "standalone" or policy != "threshold" or compare or against or shuffle_service
+    _check(lifecycle, without, of_loop=bool(of_loop))
+    if lifecycle:
+        _lifecycle(folder, without)
+        return
     import dataclasses
     import signal
     import time
@@ -114,3 +125,40 @@ def demo(
     if ending.missing is not None:
         raise click.ClickException(f"stage not observed: {ending.missing.name}")
     console.print("Every stage was observed.", style="bold green")
+
+
+def _check(lifecycle: bool, without: str | None, *, of_loop: bool) -> None:
+    """Whether the options belong to one story."""
+    if lifecycle and of_loop:
+        raise click.UsageError("--lifecycle takes only --folder and --without: it is another story")
+    if without is not None and lifecycle is (without in LOOP_PARTS):
+        raise click.UsageError(f"--without {without} is of the demo {'without' if lifecycle else 'with'} --lifecycle")
+
+
+def _lifecycle(folder: Path | None, without: str | None) -> None:
+    import signal
+    import time
+
+    from rich.console import Console
+
+    try:
+        from agent.sandbox.demo.lifecycle import runner
+        from agent.sandbox.demo.lifecycle.plan import Part, Plan
+    except ModuleNotFoundError as error:
+        raise click.ClickException(f"{error}; the demo needs: pip install 'tidemark[sandbox]'") from error
+    target = (folder or Path(time.strftime("demo-report-%Y%m%d-%H%M%S"))).resolve()
+    console = Console(highlight=False)
+    # told to end it clears up as after Ctrl-C
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        ending = runner.run(Plan(without=Part(without) if without else None), target, console)
+    except runner.CANNOT_RUN as error:
+        raise click.ClickException(str(error)) from error
+    except KeyboardInterrupt:
+        raise click.ClickException(f"interrupted; what there is so far is in {target}") from None
+    console.print(f"\nReport: {ending.page}")
+    if ending.missing is not None:
+        raise click.ClickException(f"stage not observed: {ending.missing.name}")
+    console.print("Every stage was observed.", style="bold green")
+    if ending.saved is not None:
+        console.print(ending.saved, style="bold")

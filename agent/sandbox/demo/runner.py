@@ -67,7 +67,7 @@ def run(plan: Plan, folder: Path, console: Console, stand: Stand = standalone, b
     folder.mkdir(parents=True, exist_ok=True)
     began = time.time()
     narrator = Narrator(console, began)
-    port, ui_port, status_port = _free_ports(3)
+    port, ui_port, status_port = free_ports(3)
     sink = MetricsSink("127.0.0.1", port, int(plan.report_period_s)) if plan.sink else None
     narrator.say("set-up", "starting the cluster's daemons")
     with stand(plan, folder, sink) as ground:
@@ -289,7 +289,7 @@ def _summary(request: Mapping[str, Any]) -> str:
     return ", ".join(parts) or json.dumps(request, default=str)[:120]
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     """Ports that were free a moment ago, all different."""
     with contextlib.ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
