@@ -10,7 +10,6 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeGuard
 
-from agent.domain.faults import Fault
 from agent.lifecycle import acts, decide, events, loading
 from agent.lifecycle import sweep as rules
 from agent.lifecycle.acts import Act
@@ -81,7 +80,7 @@ class Conductor:
         plans: dict[str, None] = {}
         planned: Counter[str] = Counter()
         touched = _Touched()
-        failed: Fault | None = None
+        failed: Exception | None = None
         for _ in range(MOST_ACTS):
             if not waiting and plans:
                 waiting.append(acts.Plan(profile=plans.popitem()[0]))
@@ -90,7 +89,7 @@ class Conductor:
             act = touched.told_to(waiting.popleft())
             try:
                 found = self._doing[type(act)](act, moment)
-            except Fault as error:
+            except Exception as error:  # the boundary of one act: its bug is not the others' loss
                 self._hands.count(f"LifecycleErrors.{type(act).__name__}")
                 failed = failed or error
                 continue

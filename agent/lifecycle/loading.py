@@ -3,9 +3,11 @@ key, as it is now."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
+from agent import log
 from agent.lifecycle.acts import Plan
 from agent.lifecycle.events import (
     CapacityMissing,
@@ -23,7 +25,7 @@ from agent.lifecycle.events import (
 )
 from agent.lifecycle.known import Known, View
 from agent.lifecycle.ladder import attempt_in
-from agent.lifecycle.rows import ClusterProfile, ClusterRow, JobRow, OwnerRow, Row, SlotRow
+from agent.lifecycle.rows import ClusterProfile, ClusterRow, JobRow, OwnerRow, Row, SlotRow, UnreadableRow
 from agent.lifecycle.store import Store
 
 R = TypeVar("R", bound=Row)
@@ -104,14 +106,15 @@ def view(store: Store, launches_named: Iterable[str] = ()) -> View:
     _complete(jobs, [cluster.claim for cluster in clusters.values()], store.job)
     names = [name for one in launches.values() if not one.pool for name in (one.owner, one.alias)]
     names += [name for one in clusters.values() if not one.pool for name in (one.owner, one.alias)]
-    owners = owners_of(store, [*names, *(job.owner for job in jobs.values())])
+    owners: dict[str, OwnerRow] = {}
+    _complete(owners, [*names, *(job.owner for job in jobs.values())], store.owner)
     return View(
         clusters=tuple(clusters.values()),
         launches=tuple(launches.values()),
         jobs=tuple(jobs.values()),
         profiles=profiles,
         slots=slots,
-        owners=owners,
+        owners=tuple(owners.values()),
     )
 
 
@@ -139,7 +142,7 @@ def owners_of(store: Store, names: Iterable[str | None]) -> tuple[OwnerRow, ...]
 
 def _renew(there: dict[K, R], named: Iterable[K], get: Callable[[K], R | None]) -> None:
     for key in named:
-        row = get(key)
+        row = _readable(get, key)
         if row is not None:
             there[key] = row
         else:
@@ -148,5 +151,14 @@ def _renew(there: dict[K, R], named: Iterable[K], get: Callable[[K], R | None]) 
 
 def _complete(there: dict[str, R], named: Iterable[str | None], get: Callable[[str], R | None]) -> None:
     for key in dict.fromkeys(named):
-        if key and key not in there and (row := get(key)) is not None:
+        if key and key not in there and (row := _readable(get, key)) is not None:
             there[key] = row
+
+
+def _readable(get: Callable[[K], R | None], key: K) -> R | None:
+    """A row that cannot be read is not known, as one that an index does not show."""
+    try:
+        return get(key)
+    except UnreadableRow as fault:
+        log.event(logging.WARNING, "lifecycle.row_unreadable", error=str(fault))
+        return None

@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from agent.domain.faults import PermanentFault
 from agent.lifecycle.table import KEY, Item
 from agent.lifecycle.words import ENDED, JOB_ENDED, EndReason, JobState, LaunchState, Phase, Retry, State
+
+
+class UnreadableRow(PermanentFault):
+    """A row that is not what it should be: written by hand, by a newer version, or on a node by who knows whom."""
 
 
 class Row(BaseModel):
@@ -18,7 +23,12 @@ class Row(BaseModel):
 
     @classmethod
     def of(cls, item: Item) -> Self:
-        return cls.model_validate(item)
+        """Raises UnreadableRow, with the row's key and every fault."""
+        try:
+            return cls.model_validate(item)
+        except ValidationError as error:
+            faults = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+            raise UnreadableRow(f"row {item.get(KEY)!r} cannot be read: {faults[:500]}") from error
 
     @property
     def id(self) -> str:

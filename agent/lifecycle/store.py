@@ -6,9 +6,11 @@ dies between two transitions leaves a state that the next delivery or the sweep 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import logging
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
+from agent import log
 from agent.lifecycle.rows import (
     ClusterProfile,
     ClusterRow,
@@ -18,6 +20,7 @@ from agent.lifecycle.rows import (
     OwnerRow,
     Row,
     SlotRow,
+    UnreadableRow,
     cluster_key,
     job_key,
     job_profile_key,
@@ -85,40 +88,40 @@ class Store:
         return self._get(JobProfile, job_profile_key(name))
 
     def profiles(self) -> Iterator[ClusterProfile]:
-        return map(ClusterProfile.of, self._table.rows(Index.OPEN, PROFILE))
+        return readable(ClusterProfile, self._table.rows(Index.OPEN, PROFILE))
 
     def job_profiles(self) -> Iterator[JobProfile]:
-        return map(JobProfile.of, self._table.rows(Index.OPEN, JOB_PROFILE))
+        return readable(JobProfile, self._table.rows(Index.OPEN, JOB_PROFILE))
 
     def slot(self, profile: str, number: int) -> SlotRow | None:
         return self._get(SlotRow, slot_key(profile, number))
 
     def slots(self, profile: str) -> Iterator[SlotRow]:
-        return map(SlotRow.of, self._table.rows(Index.OPEN, slots_of(profile)))
+        return readable(SlotRow, self._table.rows(Index.OPEN, slots_of(profile)))
 
     def open_clusters(self, pool: str | None = None) -> Iterator[ClusterRow]:
         """As the index has them: what has just begun or ended may be missing or still there. Of one pool or all."""
-        return map(ClusterRow.of, _of_pool(self._table.rows(Index.OPEN, CLUSTER), pool))
+        return readable(ClusterRow, _of_pool(self._table.rows(Index.OPEN, CLUSTER), pool))
 
     def open_launches(self, pool: str | None = None) -> Iterator[LaunchRow]:
-        return map(LaunchRow.of, _of_pool(self._table.rows(Index.OPEN, LAUNCH), pool))
+        return readable(LaunchRow, _of_pool(self._table.rows(Index.OPEN, LAUNCH), pool))
 
     def open_jobs(self) -> Iterator[JobRow]:
-        return map(JobRow.of, self._table.rows(Index.OPEN, JOB))
+        return readable(JobRow, self._table.rows(Index.OPEN, JOB))
 
     def queued(self, profile: str, limit: int | None = None) -> Iterator[JobRow]:
         """The jobs that wait for a cluster of this profile, the most urgent first."""
-        return map(JobRow.of, self._table.rows(Index.QUEUE, profile, limit))
+        return readable(JobRow, self._table.rows(Index.QUEUE, profile, limit))
 
     def of_owner(self, name: str) -> tuple[tuple[ClusterRow, ...], tuple[LaunchRow, ...]]:
         """The clusters and launches of an owner, who may be called by an alias."""
         found = {i["key"]: i for index in (Index.OWNER, Index.ALIAS) for i in self._table.rows(index, name)}
-        clusters = tuple(ClusterRow.of(item) for key, item in found.items() if key.startswith("CLUSTER#"))
-        return clusters, tuple(LaunchRow.of(item) for key, item in found.items() if key.startswith("LAUNCH#"))
+        clusters = tuple(readable(ClusterRow, (i for key, i in found.items() if key.startswith("CLUSTER#"))))
+        return clusters, tuple(readable(LaunchRow, (i for key, i in found.items() if key.startswith("LAUNCH#"))))
 
     def jobs_of(self, owner: str) -> tuple[JobRow, ...]:
         found = self._table.rows(Index.OWNER, owner)
-        return tuple(JobRow.of(item) for item in found if item["key"].startswith("JOB#"))
+        return tuple(readable(JobRow, (item for item in found if item["key"].startswith("JOB#"))))
 
     def owner(self, name: str) -> OwnerRow | None:
         """How it ended last. None: nothing is known of an end."""
@@ -427,6 +430,16 @@ class Store:
     ) -> JobRow | None:
         row = self._table.change(Change(key=job_key(job_id), set=changed, when=when, remove=remove))
         return None if row is None else JobRow.of(row)
+
+
+def readable(kind: type[R], items: Iterable[Item]) -> Iterator[R]:
+    """The rows of a listing. One that cannot be read is told of and left out: it is not the others' loss. What it
+    holds, such as a place of a pool, it holds by the conditions of whoever would write it."""
+    for item in items:
+        try:
+            yield kind.of(item)
+        except UnreadableRow as fault:
+            log.event(logging.WARNING, "lifecycle.row_unreadable", error=str(fault))
 
 
 def stamp(state: State, at: float) -> float:

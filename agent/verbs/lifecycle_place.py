@@ -51,7 +51,9 @@ class Place:
 
     def every(self, kind: type[R], prefix: str) -> Iterator[R]:
         """Rows of this kind, those that have ended too: the whole table is read for it."""
-        return map(kind.of, self.table.keyed(prefix))
+        from agent.lifecycle.store import readable
+
+        return readable(kind, self.table.keyed(prefix))
 
     def ask(self, message: Mapping[str, Any]) -> bool:
         """Have it done by the lifecycle's function, by way of its queue; without a queue do it here and now. Whether

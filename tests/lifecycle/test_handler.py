@@ -7,10 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
+
 from agent.lifecycle.dynamo_table import DynamoTable, create
 from agent.lifecycle.handler import Function, embedded, handle
-from agent.lifecycle.rows import ClusterProfile, profile_key
+from agent.lifecycle.rows import ClusterProfile, UnreadableRow, profile_key
 from agent.lifecycle.store import Store
+from agent.lifecycle.table import Change
 from agent.lifecycle.words import EndReason, LaunchState, State
 from agent.sandbox.lambda_pump import LambdaPump
 from agent.settings import AwsSettings
@@ -137,3 +140,29 @@ def test_what_was_counted_is_a_line_that_cloudwatch_makes_metrics_of() -> None:
         "ClustersEnded.idle": 1,
     }
     assert [told[name] for (name,) in directive["Dimensions"]] == ["tidemark"]
+
+
+def test_a_row_that_nobody_can_read_is_not_the_others_loss() -> None:
+    with stack() as it:
+        it.say({"launch": {"id": "l-2", "profile": "session", "owner": "o"}})
+        it.pump.once()
+        it.it.pass_time(900)
+        table = DynamoTable(boto("dynamodb", it.it.server.endpoint), TABLE)
+        broken: dict[str, dict[str, Any]] = {
+            "CLUSTER#j-BAD": {"open": "CLUSTER", "state": "HIBERNATING"},
+            "LAUNCH#l-bad": {"open": "LAUNCH", "state": "LAUNCHED"},
+            "JOB#bad": {"open": "JOB", "state": "QUEUED", "cluster_id": "j-BAD", "owner": "o"},
+            "PROFILE#bad": {"open": "PROFILE", "maximum": -1},
+            "OWNER#o": {"reason": "no-reason"},
+        }
+        for key, attributes in broken.items():
+            assert table.change(Change(key=key, set={"created_at": 1.0, **attributes})) is not None
+        it.say({"sweep": {}})
+        it.pump.once()
+        launch = it.store.launch("l-2")
+        assert launch is not None and launch.cluster_id is not None
+        cluster = it.store.cluster(launch.cluster_id)
+        assert cluster is not None and cluster.state is State.WAITING
+        with pytest.raises(UnreadableRow, match="'CLUSTER#j-BAD' cannot be read: state: Input should be 'STARTING'"):
+            it.store.cluster("j-BAD")
+        assert it.function.counts()["Sweeps"] == 1
