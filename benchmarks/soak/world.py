@@ -22,6 +22,7 @@ from agent.lifecycle.rows import ClusterRow, JobRow, rank
 from agent.lifecycle.store import Store
 from agent.lifecycle.watch import watch
 from agent.sandbox.emr.clusters import Cluster
+from agent.sandbox.emr.instances import seed_ids
 from agent.sandbox.emr.states import Role
 from agent.settings_lifecycle import LifecycleSettings
 from benchmarks.soak import people
@@ -76,9 +77,10 @@ class Schedules:
 
 
 class World:
-    """`seed` makes everything but EMR's ids, on which nothing depends."""
+    """`seed` makes everything: a day that is run again is the same."""
 
     def __init__(self, seed: int, watchers: int, rates: Rates, bad: Bad = Bad()) -> None:
+        seed_ids(seed)
         self.now = BEGIN
         self.random = random.Random(seed)
         self.chance = Chance(seed + 1, rates)

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-import secrets
+import random
 from dataclasses import dataclass
 from typing import Protocol
 
 from agent.sandbox.emr.states import InstanceState, Market
 from agent.sandbox.nodes import Machine
 
+_ids: random.Random = random.SystemRandom()
+
+
+def seed_ids(seed: int | None) -> None:
+    """From now on all ids of this process are those of the seed: a simulation that is run again is the same. None: by
+    chance, as they are at first."""
+    global _ids
+    _ids = random.SystemRandom() if seed is None else random.Random(seed)
+
 
 def new_id(prefix: str) -> str:
     """An id like EMR's: a prefix and thirteen letters and digits."""
-    return f"{prefix}-{secrets.token_hex(7)[:13].upper()}"
+    return f"{prefix}-{_ids.randbytes(7).hex()[:13].upper()}"
 
 
 class Supply(Protocol):
@@ -52,3 +61,8 @@ class Instance:
         self.state = InstanceState.TERMINATED
         self.leaving = self.ending = True
         self.ended_at = now
+
+
+def new_ec2_id() -> str:
+    """Such as `i-0123456789abcdef0`."""
+    return f"i-{_ids.randbytes(9).hex()[:17]}"

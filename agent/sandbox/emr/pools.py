@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from agent.sandbox.emr.delays import Delays
-from agent.sandbox.emr.instances import Instance, Supply, new_id
+from agent.sandbox.emr.instances import Instance, Supply, new_ec2_id, new_id
 from agent.sandbox.emr.orders import Decommission, End, Launch, Order, Reports
 from agent.sandbox.emr.states import InstanceState, Market, PoolState, Role, SecondResize
 from agent.sandbox.nodes import Machine, NodePhase
@@ -243,7 +242,7 @@ class Pool(ABC):
     def _new_instance(self, market: Market, instance_type: str, units: int, now: float) -> Instance:
         machine = Machine(
             id=new_id("ci"),
-            ec2_id=f"i-{secrets.token_hex(9)[:17]}",
+            ec2_id=new_ec2_id(),
             cluster_id=self.cluster_id,
             role=self.role,
             market=market,
