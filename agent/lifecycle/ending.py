@@ -22,7 +22,7 @@ from agent.lifecycle.ports import Deadlines, Described, Eyes, Teller
 from agent.lifecycle.rows import ClusterRow
 from agent.lifecycle.store import Store
 from agent.lifecycle.watch import write_back
-from agent.lifecycle.words import END_SHOWS_S, ENDING, READY, EndReason, Phase
+from agent.lifecycle.words import END_SHOWS_S, ENDING, READY, EndReason, Phase, State
 
 BY_NAME = frozenset({EndReason.ORPHAN, EndReason.TWIN})
 """Ends of clusters that are known by their name only: they must bear our tags too."""
@@ -64,21 +64,26 @@ class ClusterEnder:
             raise self._not_now("DescribeCluster")
         if seen.state in ENDING:
             return self._ends_already(row, seen)
-        if reason in BY_NAME and not is_ours(seen.name, seen.tags, self.table):
-            return self._withheld("stranger")
-        lifts = seen.protected
-        if lifts and not self._may_lift(row, seen):
-            return self._withheld("protected")
+        if (because := self._against(row, seen, reason)) is not None:
+            return self._withheld(because)
         marked = self._mark(cluster_id, reason, why) if row is not None else None
         if row is not None and marked is None:
             return self._withheld("claimed")
-        self._send(cluster_id, lifts)
+        self._send(cluster_id, seen.protected)
         self.count(f"ClustersEnded.{reason}")
         if marked is not None:
             self.store.end_sent(cluster_id, self.clock())
             self.teller.ended(marked)
         self.deadlines.drop(cluster_id)
         return True
+
+    def _against(self, row: ClusterRow | None, seen: Described, reason: EndReason) -> str | None:
+        """What forbids the end."""
+        if reason in BY_NAME and not is_ours(seen.name, seen.tags, self.table):
+            return "stranger"
+        if row is not None and row.end_reason is None and _is_over(row, seen, reason, self.clock()):
+            return "over"
+        return "protected" if seen.protected and not self._may_lift(row, seen) else None
 
     def _ends_already(self, row: ClusterRow | None, seen: Described) -> bool:
         """The event of it may be lost: were it not written down, every sweep would spend a call on it, and find the
@@ -121,6 +126,19 @@ class ClusterEnder:
     def _withheld(self, because: str) -> bool:
         self.count(f"EndsWithheld.{because}")
         return False
+
+
+def _is_over(row: ClusterRow, seen: Described, reason: EndReason, now: float) -> bool:
+    """Whether the reason for which it was to end has passed meanwhile: an end that our share of the quotas put off
+    comes minutes later."""
+    if reason is EndReason.TERMINATE_AFTER:
+        return row.terminate_at is not None and row.terminate_at > now
+    if reason is EndReason.LAUNCH_TIMEOUT:
+        return seen.state in READY
+    return reason in _LACKING and row.state is not _LACKING[reason]
+
+
+_LACKING = {EndReason.ZERO_CORE: State.ZERO_CORE, EndReason.ZERO_MASTER: State.ZERO_MASTER}
 
 
 def _if_marked(row: ClusterRow | None) -> ClusterRow | None:

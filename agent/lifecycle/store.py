@@ -300,10 +300,13 @@ class Store:
 
     def mark_end(self, cluster_id: str, reason: EndReason, why: str, now: float) -> ClusterRow | None:
         """That it is to end, and why; the first reason stays. An end for want of work needs a cluster that nobody has
-        claimed. None: it may not be ended for that, or is marked, or has ended."""
+        claimed; so does one for a lost heartbeat, which only what is free is ended for. None: it may not be ended for
+        that, or is marked, or has ended."""
         when: list[Condition] = [Present("open"), Absent("end_reason")]
         if reason in {EndReason.IDLE, EndReason.SURPLUS}:
             when += [Absent("claim"), OneOf("phase", [Phase.IDLE, Phase.WORKING])]
+        elif reason is EndReason.HEARTBEAT_LOST:
+            when.append(Absent("claim"))
         changed = {"end_reason": reason.value, "end_why": why, "end_at": now, "phase": Phase.ENDING.value}
         return self._cluster(cluster_id, changed, when)
 

@@ -109,6 +109,41 @@ def test_an_end_for_want_of_work_is_withheld_from_a_cluster_that_a_job_has() -> 
         assert rig.ender.end(cluster, EndReason.TERMINATE_AFTER, "its time is up, job or not")
 
 
+@pytest.mark.parametrize(
+    ("reason", "known"),
+    [
+        (EndReason.LAUNCH_TIMEOUT, {"state": State.STARTING, "phase": Phase.LAUNCHING}),
+        (EndReason.TERMINATE_AFTER, {"terminate_at": 1e10}),
+        (EndReason.ZERO_CORE, {"state": State.WAITING}),
+        (EndReason.ZERO_MASTER, {"state": State.ZERO_CORE}),
+    ],
+)
+def test_an_end_that_was_put_off_is_not_made_when_its_reason_has_passed(
+    reason: EndReason, known: dict[str, Any]
+) -> None:
+    with world() as it:
+        cluster = it.ready(Instances=fleets())
+        rig = Rig(it)
+        rig.known(cluster, **known)
+        assert not rig.ender.end(cluster, reason, "as it was minutes ago")
+        assert rig.counts() == {"EndsWithheld.over": 1}
+        assert rig.row(cluster).end_reason is None and terminations(it) == 0
+        # what is marked goes on: somebody has decided it in time
+        rig.store.mark_end(cluster, reason, "in time", it.clock.now)
+        assert rig.ender.end(cluster, reason, "as it was minutes ago")
+        assert terminations(it) == 1
+
+
+def test_a_cluster_whose_agent_came_back_and_that_a_job_has_is_not_ended_for_its_silence() -> None:
+    with world() as it:
+        cluster = it.ready(Instances=fleets())
+        rig = Rig(it)
+        rig.known(cluster, pool=True, phase=Phase.IDLE, state=State.WAITING)
+        claimed(rig, cluster)
+        assert not rig.ender.end(cluster, EndReason.HEARTBEAT_LOST, "it was free, and silent")
+        assert rig.row(cluster).claim == "j1" and terminations(it) == 0
+
+
 @pytest.mark.parametrize("lift", [True, False])
 def test_protection_is_lifted_when_the_profile_allows_it_only(lift: bool) -> None:
     with world() as it:
