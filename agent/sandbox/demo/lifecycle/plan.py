@@ -99,7 +99,7 @@ def lifecycle(plan: Plan, places: Places) -> LifecycleSettings:
         schedule_role_arn=places.schedule_role_arn if scheduled else "",
         heartbeat_s=2.0,
         heartbeat_lost_s=20.0,
-        stale_s=6.0,
+        stale_s=10.0,
         lost_core_s=6.0,
         orphan_s=60.0,
     )

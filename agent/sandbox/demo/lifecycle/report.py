@@ -183,7 +183,8 @@ _PAGE = """\
   table { border-collapse: collapse; width: 100%; margin: .5rem 0 2rem; }
   th, td { text-align: left; padding: .35rem .6rem; border-bottom: 1px solid #e5e7eb; vertical-align: top; }
   th { font-weight: 600; } td:first-child { white-space: nowrap; } code { font-size: .9em; }
-  td { overflow-wrap: anywhere; } .note { color: #6b7280; font-size: .9em; }
+  td { overflow-wrap: anywhere; } div:has(> .lives) { overflow-x: auto; } .lives { min-width: 900px; }
+  .lives td:nth-child(4), .lives td:nth-child(5) { white-space: nowrap; } .note { color: #6b7280; font-size: .9em; }
 </style>
 <h1>Three clusters from launch to end</h1>
 <p>{{ "Every stage was observed." if complete else "The demo did not get through all stages." }}
@@ -195,8 +196,8 @@ A stage counts only as seen from outside the lifecycle: in EMR's answers, the ta
 <h2>Their lives</h2>
 {{ plot | safe }}
 <p class="note">Each cluster twice: as EMR called it, asked every 3 s, and as the table had it, read every second.</p>
-<table><tr><th>cluster<th>profile<th>owner<th>EMR<th>ended for<th>why</tr>
-{% for life in lives %}<tr>{% for cell in life %}<td>{{ cell }}{% endfor %}</tr>{% endfor %}</table>
+<div><table class="lives"><tr><th>cluster<th>profile<th>owner<th>EMR<th>ended for<th>why</tr>
+{% for life in lives %}<tr>{% for cell in life %}<td>{{ cell }}{% endfor %}</tr>{% endfor %}</table></div>
 <h2>Where the demo differs from the defaults</h2>
 <table><tr><th>what<th>default<th>demo</tr>
 {% for path, default, demo in differences %}

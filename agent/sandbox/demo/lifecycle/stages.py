@@ -131,11 +131,13 @@ def deadline_ends_it(plan: Plan) -> Sight:
 
 
 def nothing_is_left(seen: Seen) -> str | None:
+    """A question that our share of the quotas did not allow comes again after minutes, and finds its cluster ended."""
     if seen.more_clusters or len(seen.lives) < 3 or any(life.emr_state not in ENDED for life in seen.lives.values()):
         return None
     if seen.open_rows != () or seen.schedules != 0 or seen.waiting != 0 or seen.dead != 0:
         return None
-    return "3 clusters, all ended; no open row, no schedule, no message, no dead letter"
+    put_off = f" but {seen.put_off} that was put off, about clusters that have ended" if seen.put_off else ""
+    return f"3 clusters, all ended; no open row, no schedule, no dead letter, no message{put_off}"
 
 
 def what_is_left(seen: Seen) -> str:

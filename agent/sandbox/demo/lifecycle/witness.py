@@ -84,7 +84,9 @@ class Seen:
     result: Mapping[str, Any] | None = None
     """What the application has written."""
     waiting: int | None = None
-    """Messages on the queue: waiting, under way or delayed."""
+    """Messages on the queue: waiting, or under way."""
+    put_off: int = 0
+    """Messages on the queue that are delayed: what our share of EMR's quotas did not allow at once."""
     dead: int | None = None
     schedules: int | None = None
     schedules_at_most: int = 0
@@ -201,13 +203,15 @@ class Witness:
         self.seen.schedules_at_most = max(self.seen.schedules_at_most, self.seen.schedules)
 
     def _queues(self) -> None:
-        self.seen.waiting = self._depth(self._places.queue_url)
-        self.seen.dead = self._depth(self._places.dead_url)
+        self.seen.waiting, self.seen.put_off = self._depth(self._places.queue_url)
+        self.seen.dead = sum(self._depth(self._places.dead_url))
 
-    def _depth(self, url: str) -> int:
+    def _depth(self, url: str) -> tuple[int, int]:
+        """Messages that are there, and that are delayed."""
         names = [f"ApproximateNumberOfMessages{which}" for which in ("", "NotVisible", "Delayed")]
         answer = self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)
-        return sum(int(answer["Attributes"][name]) for name in names)
+        there, under_way, delayed = (int(answer["Attributes"][name]) for name in names)
+        return there + under_way, delayed
 
     def _spark(self) -> None:
         if self.seen.result is None and self._result.exists():
