@@ -57,6 +57,9 @@ fmt: $(READY) ## format the code and mend what lint can mend
 bench: $(READY) ## measure speed and footprint beside peers (see benchmarks/)
 	@$(BIN)/python -m benchmarks
 
+soak: $(READY) ## run a simulated week of launches, watchers and jobs with everything going wrong (about 10 minutes)
+	@$(BIN)/python -m benchmarks.soak
+
 pictures: $(READY) ## take the README's pictures of the status page, from a demo (needs Chromium; 2 minutes)
 	@$(BIN)/python -m tests.status.pictures
 
@@ -99,4 +102,4 @@ $(AIRFLOW)/ready: requirements/airflow.txt $(READY)
 	@$(AIRFLOW)/bin/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-.PHONY: help demo demo-yarn demo-lifecycle test test-stories explore test-races test-node test-spark4 test-airflow check fmt bench pictures lock clean
+.PHONY: help demo demo-yarn demo-lifecycle test test-stories explore test-races test-node test-spark4 test-airflow check fmt bench soak pictures lock clean
