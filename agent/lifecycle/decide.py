@@ -121,7 +121,7 @@ def _stranger(event: ClusterChanged, known: Known) -> tuple[Act, ...]:
 
 
 def _step(event: StepChanged, known: Known) -> tuple[Act, ...]:
-    job = known.job if known.job is not None and _is_of(known.job, event) else None
+    job = known.job if known.job is not None and _is_of(known.job, event, known.cluster) else None
     undone = event.state in _UNDONE
     noted = (NoteStep(cluster_id=event.cluster_id, step_id=event.step_id),) if undone or event.state == "FAILED" else ()
     if job is None or job.ended:
@@ -139,10 +139,11 @@ def _step(event: StepChanged, known: Known) -> tuple[Act, ...]:
     return ()
 
 
-def _is_of(job: JobRow, event: StepChanged) -> bool:
+def _is_of(job: JobRow, event: StepChanged, cluster: ClusterRow | None) -> bool:
     """Whether it is the step of the job's present attempt. It still is when the job has lost its cluster meanwhile: a
-    step that is completed need not run again."""
-    here = job.cluster_id in (None, event.cluster_id)
+    step that is completed need not run again. It has to be a cluster of ours: the step of another table's job may bear
+    the same name."""
+    here = job.cluster_id == event.cluster_id or (job.cluster_id is None and cluster is not None and cluster.pool)
     return here and job.attempt > 0 and event.name == job.step_name
 
 
@@ -164,8 +165,9 @@ def _capacity(event: CapacityMissing, known: Known) -> tuple[Act, ...]:
 
 def _owner(event: OwnerEnded, known: Known, now: float) -> tuple[Act, ...]:
     """All that was asked for the owner up to then ends. The mark stays: a launch of before may be heard of later, or be
-    under way where nobody sees it yet; launches look at the mark, and so does the sweep."""
-    at = event.at or now
+    under way where nobody sees it yet; launches look at the mark, and so does the sweep. A time to come is none: it
+    would end what is asked for tomorrow."""
+    at = min(event.at or now, now)
     mark = NoteOwner(owner=event.owner, reason=event.reason, at=at, why=event.why)
     why = event.why or f"owner {event.owner} has ended"
     mine = [one for one in known.launches if one.created_at <= at + CLOCKS_S]

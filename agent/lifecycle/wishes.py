@@ -17,7 +17,7 @@ def asked(event: LaunchAsked, known: Known, now: float) -> tuple[Act, ...]:
     if known.launch is not None:
         goes_on = known.launch.state in (LaunchState.ASKED, LaunchState.CLAIMED)
         return (Launch(launch_id=event.id),) if goes_on else ()
-    at = event.at or now
+    at = min(event.at or now, now)
     state, why = _judged(event, at, known, now)
     launch = LaunchRow(
         key=launch_key(event.id),

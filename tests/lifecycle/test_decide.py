@@ -258,6 +258,12 @@ def test_of_a_step_that_was_cancelled_emr_is_asked_whether_its_cluster_lives_on(
     assert acts_of(stepped(state), about) == (NoteStep(cluster_id="j-1", step_id="s-1"), Ask(cluster_id="j-1"))
 
 
+def test_the_step_of_another_tables_job_of_the_same_name_is_not_ours() -> None:
+    lost = job(state=JobState.QUEUED, attempt=1)
+    assert acts_of(stepped("COMPLETED"), known(cluster=None, job=lost)) == ()
+    assert kinds(acts_of(stepped("COMPLETED"), known(cluster=of_pool(), job=lost))) == ["Finish"], "ours, told late"
+
+
 def test_steps_of_other_attempts_and_other_names_are_not_the_jobs() -> None:
     about = known(cluster=of_pool(claim="n"), job=job(attempt=2))
     assert acts_of(stepped("COMPLETED"), about) == ()
@@ -266,7 +272,7 @@ def test_steps_of_other_attempts_and_other_names_are_not_the_jobs() -> None:
 
 
 def test_a_job_that_was_queued_again_need_not_run_if_its_step_was_completed() -> None:
-    about = known(cluster=None, job=job(state=JobState.QUEUED, attempt=1))
+    about = known(cluster=of_pool(state=State.TERMINATED), job=job(state=JobState.QUEUED, attempt=1))
     assert kinds(acts_of(stepped("COMPLETED"), about)) == ["Finish"]
 
 
@@ -310,6 +316,11 @@ def test_missing_capacity_is_remarked_and_ends_nothing() -> None:
 
 def ended(reason: EndReason = EndReason.OWNER_DONE, at: float = NOW - 5) -> OwnerEnded:
     return OwnerEnded(owner="me", reason=reason, at=at, why="it said so")
+
+
+def test_an_owner_has_not_ended_in_a_time_to_come() -> None:
+    (mark,) = acts_of(ended(at=NOW + 86400), Known())
+    assert isinstance(mark, NoteOwner) and mark.at == NOW, "or what is asked for until then would not be launched"
 
 
 def test_all_that_an_owner_has_ends_with_it_and_the_mark_comes_first() -> None:
