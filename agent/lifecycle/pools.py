@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from agent.lifecycle.acts import Act, Claim, End, Wish
 from agent.lifecycle.jobs import has_waited_too_long
@@ -46,7 +47,7 @@ def plan(
     ]
     without = len(waiting) - len(claims)
     wanted = max(without - len(pool.coming), profile.minimum - pool.present)
-    wishes = [_wish(profile, number, now) for number in _places(profile, launches, slots)[: max(0, wanted)]]
+    wishes = [_wish(profile, number, now) for number in _places(profile, launches, slots, wanted)]
     taken = {claim.cluster_id for claim in claims}
     left = [cluster for cluster in pool.idle if cluster.id not in taken]
     return (*claims, *wishes, *_ends(profile, pool, left, now))
@@ -141,12 +142,15 @@ def _waiting(jobs: Collection[JobRow], now: float) -> list[JobRow]:
     return [one for one in jobs if one.state is JobState.QUEUED and not has_waited_too_long(one, now)]
 
 
-def _places(profile: ClusterProfile, launches: Collection[LaunchRow], slots: Collection[SlotRow]) -> list[int]:
-    """Places of the pool that nobody has, the lowest first: 1 is the first. Places beyond a maximum that was lowered
-    count as long as they are taken."""
+def _places(
+    profile: ClusterProfile, launches: Collection[LaunchRow], slots: Collection[SlotRow], wanted: int
+) -> list[int]:
+    """So many places of the pool, if there are, that nobody has, the lowest first: 1 is the first. Places beyond a
+    maximum that was lowered count as long as they are taken."""
     taken = {one.number for one in slots} | {one.slot for one in launches if one.slot is not None}
     room = max(0, profile.maximum - len(taken))
-    return [number for number in range(1, profile.maximum + 1) if number not in taken][:room]
+    free = (number for number in range(1, profile.maximum + 1) if number not in taken)
+    return list(islice(free, max(0, min(room, wanted))))
 
 
 def _wish(profile: ClusterProfile, number: int, now: float) -> Wish:

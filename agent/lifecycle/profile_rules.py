@@ -16,6 +16,9 @@ MOST_BYTES = 350_000
 """Of one profile: DynamoDB's items end at 400 KB, the names of attributes included."""
 START_S = 1200.0
 """A cluster takes about ten minutes to start, and on some days twice that."""
+LARGEST_POOL = 1000
+"""An account may have 500 active clusters, if nobody has asked for more (Service Quotas)."""
+LONGEST_LIFE_S = 10 * 365 * 86400.0
 OF_A_STEP = ("Jar", "MainClass", "Args", "Properties")
 """The members of HadoopJarStepConfig."""
 
@@ -49,6 +52,11 @@ def faults_of_values(value: Any) -> Iterator[SettingsFault]:
 
 
 def faults_of_cluster(profile: ClusterProfile) -> Iterator[SettingsFault]:
+    if profile.maximum > LARGEST_POOL:
+        yield SettingsFault("maximum", f"{profile.maximum} is more than {LARGEST_POOL}")
+    for name, longest in (("terminate_after_s", LONGEST_LIFE_S), ("launch_timeout_s", LONGEST_LIFE_S)):
+        if (getattr(profile, name) or 0.0) > longest:
+            yield SettingsFault(name, f"{getattr(profile, name):g} is more than {longest:g}, ten years")
     if profile.minimum > profile.maximum:
         yield SettingsFault("minimum", f"{profile.minimum} is more than maximum = {profile.maximum}")
     if profile.pooled and profile.triggers:

@@ -85,6 +85,10 @@ def test_the_minimum_is_kept_without_any_job() -> None:
     assert places(planned(pool(minimum=3), [cluster("c")], [job("a")], slots=[slot(1)])) == [2, 3]
 
 
+def test_of_a_vast_pool_only_the_places_that_are_wanted_are_looked_at() -> None:
+    assert places(planned(pool(minimum=2, maximum=10**15), slots=[slot(1)])) == [2, 3]
+
+
 def test_what_is_free_for_too_long_beyond_the_minimum_is_ended_the_longest_first() -> None:
     rows = [cluster(f"c{n}", idle_since=NOW - 1000 * n) for n in range(1, 4)]
     slots = [slot(n) for n in range(1, 4)]

@@ -141,6 +141,8 @@ def test_what_emr_has_against_the_request_stands_under_its_path() -> None:
         ("[cluster.'a b']\n" + REQUEST.replace("cluster.a", "cluster.'a b'"), "cluster.a b", "is no name"),
         ("[cluster.a]\nkey = 'x'\n" + REQUEST, "cluster.a.key", "is no setting"),
         ("[cluster.a]\nidle_s = inf\n" + REQUEST, "cluster.a.idle_s", "inf is nothing"),
+        ("[cluster.a]\nmaximum = 100000000000\n" + REQUEST, "cluster.a.maximum", "is more than 1000"),
+        ("[cluster.a]\nterminate_after_s = 1e40\n" + REQUEST, "cluster.a.terminate_after_s", "is more than 3.1536e+08"),
         ("[cluster.a]\n" + REQUEST + "x = 2026-01-01\n", "cluster.a.request.Instances.x", "a date is nothing"),
         ("[cluster]\na = 5\n", "cluster", "[cluster.NAME]"),
         ("", "", "holds no profile"),
