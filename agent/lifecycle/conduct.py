@@ -7,7 +7,7 @@ through to the caller, whose queue delivers again; what can be done although ano
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeGuard
 
 from agent.lifecycle import acts, decide, events, loading
@@ -75,10 +75,11 @@ class Conductor:
         view = loading.view(self._hands.store, named)
         return rules.of_listed(listed, view, after, now, now, self._hands.settings)
 
-    def _perform(self, first: Iterable[Act], moment: Moment) -> None:
-        waiting = deque(first)
-        plans: dict[str, None] = {}
+    def _perform(self, first: Sequence[Act], moment: Moment) -> None:
         planned: Counter[str] = Counter()
+        # a pool is looked at after all else that was to be done
+        plans = {one.profile: None for one in first if _to_be_planned(one, planned)}
+        waiting: deque[Act] = deque(one for one in first if not isinstance(one, acts.Plan))
         touched = _Touched()
         failed: Exception | None = None
         for _ in range(MOST_ACTS):
@@ -98,7 +99,6 @@ class Conductor:
             if isinstance(act, acts.Claim) and any(isinstance(one, acts.Plan) for one in found):
                 # somebody was faster: a less urgent job must not pass the one that got nothing
                 waiting = deque(one for one in waiting if not isinstance(one, acts.Claim))
-            # a pool is looked at after all else that was to be done
             plans |= {one.profile: None for one in found if _to_be_planned(one, planned)}
             waiting.extend(one for one in found if not isinstance(one, acts.Plan))
         if failed is not None:
