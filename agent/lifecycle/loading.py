@@ -135,6 +135,14 @@ def pool(store: Store, profile: ClusterProfile, plan: Plan) -> tuple[list[Cluste
     )
 
 
+def that_wait(store: Store, jobs: Iterable[JobRow]) -> list[JobRow]:
+    """Those that still do, read by their keys: as many of the most urgent as a pool has places at most, and the others
+    as they are."""
+    ranked = sorted(jobs, key=lambda job: job.rank or "")
+    present = (store.job(job.id) for job in ranked[:MOST_PLACES])
+    return [*(job for job in present if job is not None and job.queue is not None), *ranked[MOST_PLACES:]]
+
+
 def owners_of(store: Store, names: Iterable[str | None]) -> tuple[OwnerRow, ...]:
     found = (store.owner(name) for name in dict.fromkeys(names) if name)
     return tuple(row for row in found if row is not None)

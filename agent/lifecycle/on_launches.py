@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from agent.lifecycle import acts, loading, pools
 from agent.lifecycle.acts import Act
 from agent.lifecycle.events import GoOn
@@ -57,12 +59,17 @@ class OnLaunches:
         if profile is None:
             return ()
         clusters, jobs, slots = loading.pool(self._store, profile, act)
-        return pools.plan(
+        of_pool = partial(
+            pools.plan,
             profile,
             clusters=clusters,
             launches=list(self._store.open_launches(act.profile)),
-            jobs=jobs,
             slots=slots,
             now=moment.now,
             settings=self._hands.settings,
         )
+        found = of_pool(jobs=jobs)
+        if jobs and any(isinstance(one, acts.Wish) for one in found):
+            # the index may be behind: no cluster is launched for a job that has just got one
+            return of_pool(jobs=loading.that_wait(self._store, jobs))
+        return found
