@@ -210,5 +210,6 @@ class AgentEnder:
         if row is None or row.end_reason is not None or row.ended:
             return None
         if row.claim is not None:
-            return refused(f"the cluster has been given to job {row.claim}")
+            # nothing is wrong: nobody is told of an end that does not come
+            return Result(Outcome.POSTPONED, f"the cluster has been given to job {row.claim}")
         return refused(f"the table has the cluster as {row.phase}, and not free to be ended as {reason}")
