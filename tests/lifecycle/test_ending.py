@@ -335,7 +335,7 @@ def test_a_cluster_that_has_been_given_to_a_job_is_not_ended_for_idleness_but_fo
         mine = own(it, cluster, store=rig.store)
         result = mine.terminate("idle", "idle")
         assert result.outcome is Outcome.POSTPONED and result.detail == "the cluster has been given to job j1"
-        assert mine.terminate("idle", "some other word").outcome is Outcome.REFUSED
+        assert mine.terminate("idle", "some other word").outcome is Outcome.POSTPONED
         assert mine.terminate("its time is up", "deadline").outcome is Outcome.APPLIED
 
 
