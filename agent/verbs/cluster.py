@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from agent.lifecycle.monitor import Monitor
 
 
+INTERRUPTED = 130
 WITHHELD = {
     "EndsWithheld.protected": "not ended: it is protected, and its profile does not say lift_protection",
     "EndsWithheld.quota": "not ended yet: our share of EMR's quota is used up; try again in a minute",
@@ -121,7 +124,7 @@ def wait(which: str, until: str, timeout: float | None, every: float, as_json: b
     """Wait for a cluster, by its id or that of its launch, and end by what came of it.
 
     0: it succeeded, or is ready. 1: it failed. 3: it was lost, and another try may do. 4: somebody ended it.
-    5: it is still there after --timeout.
+    5: it is still there after --timeout. 130: Ctrl-C.
     """
     import time
 
@@ -131,7 +134,7 @@ def wait(which: str, until: str, timeout: float | None, every: float, as_json: b
     waiter = Waiter(here, which, ready=until == "ready")
     began = time.monotonic()
     told = ""
-    with faults_told(here, code=2):
+    with faults_told(here, code=2), _stopped():
         while (seen := waiter.look(time.time())).kind is None:
             if not as_json and seen.text != told:
                 click.echo(f"{seen.text} after {time.monotonic() - began:.0f} s", err=True)
@@ -200,6 +203,16 @@ def usage(since: float, as_json: bool, **options: Any) -> None:
         print_json(found)
     else:
         show(*report.usage(found))
+
+
+@contextmanager
+def _stopped() -> Iterator[None]:
+    """Who stops waiting has not learned that it failed: the code is that of shells for Ctrl-C."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        click.echo("waits no more; nothing is ended for that", err=True)
+        sys.exit(INTERRUPTED)
 
 
 def _health(here: Place, now: float) -> Monitor:

@@ -57,9 +57,15 @@ class Place:
 
     def ask(self, message: Mapping[str, Any]) -> bool:
         """Have it done by the lifecycle's function, by way of its queue; without a queue do it here and now. Whether
-        it was sent."""
+        it was sent. Raises ClickException for what nobody could act on: sent, it would end among the dead letters."""
         import json
 
+        from agent.lifecycle.events import Malformed
+        from agent.lifecycle.ingress import MESSAGE_ID, events_of
+
+        for event in events_of(json.dumps(message), {MESSAGE_ID: "asked"}):
+            if isinstance(event, Malformed):
+                raise click.ClickException(_wrong(event.details))
         if not self.settings.queue_url:
             from agent.verbs.lifecycle_here import do
 
@@ -75,6 +81,13 @@ class Place:
         from agent.lifecycle.queue import dead_letters
 
         return dead_letters(self.clients.sqs, self.settings.queue_url) if self.settings.queue_url else None
+
+
+def _wrong(details: Mapping[str, Any]) -> str:
+    """All that is wrong with what was asked for, without the word that it is asked for by."""
+    faults = details.get("faults", [details])
+    told = (f"{str(one.get('where', '')).rpartition('.')[2]}: {one.get('problem')}" for one in faults)
+    return "; ".join(told)
 
 
 if TYPE_CHECKING:

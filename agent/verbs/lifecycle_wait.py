@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import click
 
+from agent.domain.faults import NotTakenFault, TransientFault
 from agent.lifecycle.budget import Budget
 from agent.lifecycle.eyes import EmrEyes
 from agent.lifecycle.following import Following, arrived, follow
@@ -41,13 +42,25 @@ class Waiter:
         self._place = place
         self._which = which
         self._wanted: Collection[State] = READY if ready else ()
-        budget = Budget(place.table, place.settings.calls_share)
+        budget = Budget(place.table, place.settings.calls_share, only_looks=True)
         self._eyes = EmrEyes(place.clients.emr_once, budget, time.time)
         self._patient = bool(place.settings.queue_url)
         """What was sent to the queue may not be written down yet."""
+        self._answered = False
 
     def look(self, now: float) -> Seen:
-        """Raises Fault; ends the verb where nobody knows what is waited for."""
+        """Raises Fault, but for what passes by itself once there was an answer, and for our share of the quotas, which
+        others use up; ends the verb where nobody knows what is waited for."""
+        try:
+            seen = self._look(now)
+        except TransientFault as fault:
+            if not self._answered and not isinstance(fault, NotTakenFault):
+                raise
+            return Seen(str(fault))
+        self._answered = True
+        return seen
+
+    def _look(self, now: float) -> Seen:
         if self._which.startswith("j-"):
             sight = self._watch(self._which, now)
             found = arrived(sight, self._wanted, now, self._place.settings.lost_core_s)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 import time
 import uuid
 from collections.abc import Iterator
@@ -18,6 +21,7 @@ from agent.lifecycle.events import EndAsked, Event, JobCancelled, JobSubmitted, 
 from agent.lifecycle.ingress import events_of
 from agent.lifecycle.rows import ClusterProfile, ClusterRow, cluster_key
 from agent.lifecycle.store import Store
+from agent.lifecycle.table import Change
 from agent.lifecycle.words import EndReason, JobState, LaunchState, Phase, State
 from tests.lifecycle.pool_rows import cluster, job
 from tests.running import free_port
@@ -383,3 +387,32 @@ def test_errors_say_what_to_do(it: Lifecycle) -> None:
     assert "Is there a table 'no-such' in eu-west-1?" in wrong.stderr
     away = ["--region", "eu-west-1", "--endpoint-url", f"http://127.0.0.1:{free_port()}"]
     assert CliRunner().invoke(main, ["job", "list", "--table", it.name, *away]).exit_code == 1
+
+
+def test_what_nobody_could_act_on_is_not_sent(it: Lifecycle) -> None:
+    it.ok("profile", "put", str(NIGHTLY))
+    for wrong, word in ((["--id", "two words"], "id: "), (["--owner", "o" * 1200], "owner: ")):
+        done = it.run("cluster", "launch", *wrong, "nightly")
+        assert done.exit_code == 1 and word in done.stderr
+    assert it.sent() == []
+
+
+def test_who_stops_waiting_has_not_learned_of_a_failure(it: Lifecycle) -> None:
+    place = ["--table", it.name, "--region", "eu-west-1", "--endpoint-url", it.it.server.endpoint]
+    words = ["cluster", "wait", *place, "--queue-url", it.queue_url, "--every", "10m", "launch-1"]
+    with subprocess.Popen([sys.executable, "-m", "agent", *words], stderr=subprocess.PIPE, text=True) as waiting:
+        assert waiting.stderr is not None
+        assert "not written down yet" in waiting.stderr.readline()
+        waiting.send_signal(signal.SIGINT)
+        assert waiting.wait(60) == 130
+        assert "nothing is ended" in waiting.stderr.read()
+
+
+def test_what_is_not_in_the_table_is_waited_for_while_our_share_is_used_up(it: Lifecycle) -> None:
+    cluster = it.it.ready(Instances=fleets())
+    table = DynamoTable(boto("dynamodb", it.it.server.endpoint), it.name)
+    here = int(time.time() // 5)
+    for window in range(here - 1, here + 60):
+        assert table.change(Change(key=f"BUDGET#DescribeCluster#{window}", set={"spent": 1})) is not None
+    said = it.ok("cluster", "wait", "--every", "1s", "--timeout", "1s", cluster, code=5)
+    assert "our share of EMR's quota is used up" in said, "half of the window is for those who end clusters"
