@@ -25,8 +25,8 @@ demo-lifecycle: $(READY) ## watch three clusters from launch to end, with a real
 test: $(READY) ## run the tests, real Spark and (if Maven is there) real Hadoop included
 	@$(BIN)/pytest -m "not node and not story and not airflow" $(SIDE_BY_SIDE) $(TEST_OPTIONS)
 
-test-stories: $(READY) ## run the long ones: whole jobs on real clusters that lose, gain and drain nodes
-	@$(BIN)/pytest tests/sandbox -m story $(SIDE_BY_SIDE) $(TEST_OPTIONS)
+test-stories: $(READY) ## run the long ones: whole jobs on real clusters, a simulated day, every bundle
+	@$(BIN)/pytest tests/sandbox tests/lifecycle tests/release -m story $(SIDE_BY_SIDE) $(TEST_OPTIONS)
 
 explore: $(READY) ## look for examples that break a property: other ones every time, and more of them
 	@$(BIN)/pytest -m "not node and not story and not spark and not hadoop and not browser" $(SIDE_BY_SIDE) \
@@ -39,7 +39,7 @@ test-node: $(READY) ## run the installer on nodes of every kind, as they would b
 	@$(BIN)/pytest tests/bootstrap -m node $(SIDE_BY_SIDE) $(TEST_OPTIONS)
 
 test-spark4: $(READY) $(SPARK4)/ready ## run the real-Spark tests on Spark 4
-	@$(BIN)/pytest tests -m spark --ignore=tests/sandbox/test_demo.py $(SIDE_BY_SIDE) --spark-home=$(SPARK4)/pyspark
+	@$(BIN)/pytest tests -m spark --ignore=tests/sandbox/test_demo.py --ignore=tests/sandbox/test_demo_lifecycle.py $(SIDE_BY_SIDE) --spark-home=$(SPARK4)/pyspark
 
 test-airflow: $(AIRFLOW)/ready ## run the Airflow integration in a real Airflow, in an environment of its own
 	@$(AIRFLOW)/bin/python -m pytest tests/integrations -m airflow $(TEST_OPTIONS)

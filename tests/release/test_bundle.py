@@ -23,6 +23,8 @@ from agent.release.places import CHECKOUT
 from tests.release.conftest import WHEELS
 from tests.release.test_elf import header
 
+pytestmark = pytest.mark.story
+
 LEAST = "[fleet]\nmax_capacity_units = 3\n"
 
 

@@ -12,6 +12,8 @@ from agent.release import archive, bundle, elf, interpreter
 from agent.release.places import ReleaseError
 from tests.release.test_elf import header
 
+pytestmark = pytest.mark.story
+
 
 def made_up(folder: Path, machine: int = 183) -> Path:
     """What is looked at of an interpreter, and nothing that would run."""
