@@ -81,6 +81,10 @@ def faults_of_job(job: JobProfile, clusters: Mapping[str, ClusterProfile]) -> It
         yield SettingsFault("step.Jar", "is required: what runs, such as command-runner.jar")
     for name in sorted(job.step.keys() - set(OF_A_STEP)):
         yield SettingsFault(f"step.{name}", f"is nothing that HadoopJarStep has{nearest(name, OF_A_STEP)}")
+    if not isinstance(job.step.get("MainClass", ""), str):
+        yield SettingsFault("step.MainClass", "is a text")
+    if not _are_properties(job.step.get("Properties", [])):
+        yield SettingsFault("step.Properties", "is a list of tables, each with Key and Value")
     if not isinstance(args, list | tuple) or not all(isinstance(one, str) for one in args):
         yield SettingsFault("step.Args", "is a list of texts: write numbers in quotes")
 
@@ -95,6 +99,10 @@ def hints(profile: ClusterProfile) -> Iterator[str]:
         yield "terminate_after_s is not set: a job that never ends holds its cluster for ever"
     if profile.launch_timeout_s < START_S:
         yield f"launch_timeout_s = {profile.launch_timeout_s:g}: a cluster takes ten minutes to start, and often more"
+    idle_end = profile.request.get("AutoTerminationPolicy", {}).get("IdleTimeout")
+    if profile.pooled and isinstance(idle_end, int) and idle_end <= profile.idle_s:
+        told = "EMR ends what is free before the pool does, also of the minimum"
+        yield f"request.AutoTerminationPolicy.IdleTimeout = {idle_end} is not more than idle_s: {told}"
     for trigger in profile.triggers:
         if not trigger.prefix and not trigger.suffix:
             yield f"a trigger takes every object of {trigger.bucket}, also what the clusters write there"
@@ -106,6 +114,14 @@ def nearest(name: str, names: Iterable[str]) -> str:
     return f"; did you mean {near[0]!r}?" if near else ""
 
 
+def _are_properties(value: Any) -> bool:
+    """KeyValue of EMR."""
+    return isinstance(value, list | tuple) and all(
+        isinstance(one, Mapping) and {*one} <= {"Key", "Value"} and all(isinstance(part, str) for part in one.values())
+        for one in value
+    )
+
+
 def _faults_of_instances(profile: ClusterProfile) -> Iterator[SettingsFault]:
     instances = profile.request.get("Instances")
     if not isinstance(instances, Mapping):
@@ -113,6 +129,14 @@ def _faults_of_instances(profile: ClusterProfile) -> Iterator[SettingsFault]:
         return
     kinds = [name for name in ("InstanceFleets", "InstanceGroups") if instances.get(name)]
     subnets = instances.get("Ec2SubnetIds")
+    if not kinds and not instances.get("MasterInstanceType"):
+        yield SettingsFault("Instances", "names no instances: write InstanceFleets or InstanceGroups")
+    for kind in kinds:
+        found = (
+            [one for one in instances[kind] if isinstance(one, Mapping)] if isinstance(instances[kind], list) else []
+        )
+        if found and not any("MASTER" in (one.get("InstanceFleetType"), one.get("InstanceRole")) for one in found):
+            yield SettingsFault(f"Instances.{kind}", "has no primary node: one of them is MASTER")
     if len(kinds) == 2:
         yield SettingsFault("Instances", "has InstanceFleets and InstanceGroups: EMR takes one of the two")
     if "Ec2SubnetId" in instances and subnets:

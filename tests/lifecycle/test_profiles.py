@@ -18,6 +18,7 @@ from agent.settings_faults import SettingsError, SettingsFault
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "bootstrap" / "profiles").glob("*.toml"))
 REQUEST = '[cluster.a.request.Instances]\nInstanceGroups = [{ InstanceRole = "MASTER" }]\n'
+INSTANCES = "cluster.a.request.Instances"
 JOB = (
     '[job.j]\ntype = "spark"\nsize = "small"\npriority = 1\ncluster_profile = "a"\n'
     'step = { Jar = "command-runner.jar" }\n'
@@ -143,6 +144,10 @@ def test_what_emr_has_against_the_request_stands_under_its_path() -> None:
         ("[cluster.a]\nidle_s = inf\n" + REQUEST, "cluster.a.idle_s", "inf is nothing"),
         ("[cluster.a]\nmaximum = 100000000000\n" + REQUEST, "cluster.a.maximum", "is more than 1000"),
         ("[cluster.a]\nterminate_after_s = 1e40\n" + REQUEST, "cluster.a.terminate_after_s", "is more than 3.1536e+08"),
+        ("[cluster.a.request.Instances]\nTerminationProtected = true\n", INSTANCES, "names no instances"),
+        (REQUEST.replace("MASTER", "CORE"), f"{INSTANCES}.InstanceGroups", "has no primary node"),
+        (JOB.replace("Jar =", "Properties = { a = 'b' }, Jar ="), "job.j.step.Properties", "list of tables"),
+        (JOB.replace("Jar =", "MainClass = 5, Jar ="), "job.j.step.MainClass", "is a text"),
         ("[cluster.a]\n" + REQUEST + "x = 2026-01-01\n", "cluster.a.request.Instances.x", "a date is nothing"),
         ("[cluster]\na = 5\n", "cluster", "[cluster.NAME]"),
         ("", "", "holds no profile"),
@@ -180,3 +185,9 @@ def test_nothing_that_is_json_is_more_than_a_fault(value: object) -> None:
         profiles.read(json.dumps(value), "p.json")
     except SettingsError as error:
         assert error.faults
+
+
+def test_a_pool_that_emr_empties_is_told_of() -> None:
+    text = "[cluster.a]\nmaximum = 1\n[cluster.a.request]\nAutoTerminationPolicy = { IdleTimeout = 60 }\n" + REQUEST
+    (profile,) = profiles.read(text, "p.toml").clusters
+    assert any("IdleTimeout = 60 is not more than idle_s" in one for one in hints(profile))
