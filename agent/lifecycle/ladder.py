@@ -25,6 +25,10 @@ MOST_TYPES = 5
 IDLE_END_SINCE = {5: 30, 6: 1}
 """The releases that have an auto-termination policy: 5.30, 6.1, and every later series."""
 
+OWNER, LAUNCH = "{tidemark:owner}", "{tidemark:launch}"
+"""In an argument of a step: whom the cluster is for, of an object that launched it its address; the launch's id."""
+
+_WORDS = re.compile("|".join(map(re.escape, (OWNER, LAUNCH))))
 LAUNCH_TAG = "tidemark:launch"
 OWNER_TAG = "tidemark:owner"
 PROFILE_TAG = "tidemark:profile"
@@ -72,13 +76,15 @@ def request_of(profile: ClusterProfile, launch: LaunchRow, table: str = "") -> d
 
     Attempt 1 takes the profile's markets and all its subnets; where a spot fleet has no word on it, EMR is told to
     switch to on-demand after a quarter of the profile's time to launch. Attempt 2 leaves out subnets that have failed,
-    if others are left. From attempt 3 on everything is on-demand. All else passes as the profile has it.
+    if others are left. From attempt 3 on everything is on-demand. All else passes as the profile has it, but for OWNER
+    and LAUNCH in the arguments of its steps.
     """
     request = dict(profile.request)
     request["Name"] = name_of(profile.name, launch.id, launch.attempt)
     request["Tags"] = _tags(request.get("Tags", ()), launch, table)
     request["Instances"] = _instances(request.get("Instances", {}), launch, _spot_timeout_min(profile))
-    steps = [*request.pop("Steps", ()), *(_step(dict(step), launch.pool) for step in launch.steps)]
+    own = (_step(dict(step), launch.pool) for step in launch.steps)
+    steps = [_filled(step, launch) for step in (*request.pop("Steps", ()), *own)]
     if steps:
         request["Steps"] = steps
     if request["Instances"]["KeepJobFlowAliveWhenNoSteps"] and _has_idle_end(request):
@@ -137,6 +143,16 @@ def tag_value(text: str) -> str:
 def _step(step: dict[str, Any], pool: bool) -> dict[str, Any]:
     """A step that fails must not end a cluster that others use."""
     return {**step, "ActionOnFailure": "CONTINUE"} if pool else step
+
+
+def _filled(step: Mapping[str, Any], launch: LaunchRow) -> dict[str, Any]:
+    """With the launch's own words in the place of OWNER and LAUNCH."""
+    jar = step.get("HadoopJarStep", {})
+    if "Args" not in jar:
+        return dict(step)
+    told = {OWNER: launch.owner, LAUNCH: launch.id}
+    args = [_WORDS.sub(lambda found: told[found.group()], arg) for arg in jar["Args"]]
+    return {**step, "HadoopJarStep": {**jar, "Args": args}}
 
 
 def _instances(given: Mapping[str, Any], launch: LaunchRow, spot_timeout_min: int) -> dict[str, Any]:

@@ -154,6 +154,16 @@ def test_of_one_owner_it_ends_after_its_steps_and_of_a_pool_it_stays_and_no_step
     assert [s["ActionOnFailure"] for s in pooled["Steps"]] == ["CONTINUE"]
 
 
+def test_steps_are_told_what_they_were_launched_for() -> None:
+    args = ["spark-submit", "job.py", "--input", "{tidemark:owner}", "--run={tidemark:launch}", "{other}"]
+    steps = [{"Name": "s", "HadoopJarStep": {"Jar": "command-runner.jar", "Args": args}}]
+    made = asked(profile({**REQUEST, "Steps": steps}), owner="s3://in/arrived/x {tidemark:launch}")
+    told = made["Steps"][0]["HadoopJarStep"]["Args"]
+    assert told[:4] == [*args[:3], "s3://in/arrived/x {tidemark:launch}"]
+    assert told[4:] == ["--run=l-1", "{other}"]
+    assert steps[0]["HadoopJarStep"] == {"Jar": "command-runner.jar", "Args": args}
+
+
 def test_a_profiles_own_steps_come_first() -> None:
     setup = {"Name": "setup", "ActionOnFailure": "CONTINUE", "HadoopJarStep": {"Jar": "command-runner.jar"}}
     request = asked(profile({**REQUEST, "Steps": [setup]}), steps=(STEP,))
