@@ -54,10 +54,10 @@ def test_the_profiles_pass_the_checks_of_profile_put() -> None:
     assert by_name[GUARDED].request["Instances"]["TerminationProtected"] and by_name[GUARDED].lift_protection
 
 
-def test_its_settings_differ_from_the_defaults_only_in_places_and_times() -> None:
+def test_its_settings_differ_from_the_defaults_only_in_places_times_and_the_share_of_the_quotas() -> None:
     used, default = plans.lifecycle(Plan(), PLACES), LifecycleSettings()
     differing = {name for name in LifecycleSettings.model_fields if getattr(used, name) != getattr(default, name)}
-    assert {name for name in differing if not name.endswith("_s")} == plans.PLACES
+    assert {name for name in differing if not name.endswith("_s")} == plans.PLACES | {"calls_share"}
     told = {name for name, _, _ in plans.differences(Plan(), used)}
     assert {f"lifecycle.{name}" for name in differing - plans.PLACES} <= told
     assert plans.lifecycle(Plan(without=Part.SCHEDULE), PLACES).schedule_group == ""

@@ -23,7 +23,7 @@ REAL_TYPE, TIMED_TYPE = "r6i.xlarge", "m5.xlarge"
 PREFIX, SUFFIX = "arrived/", "_SUCCESS"
 OBJECT = f"{PREFIX}day=2026-11-21/{SUFFIX}"
 PLACES = frozenset({"table", "queue_url", "queue_arn", "schedule_group", "schedule_role_arn"})
-"""Settings that say where things are; every other difference is a time."""
+"""Settings that say where things are; every other difference is a time, or the share of the quotas."""
 
 
 class Part(StrEnum):
@@ -49,7 +49,7 @@ class Plan:
 
     without: Part | None = None
     sweep_every_s: float = 5.0
-    grace_s: float = 8.0
+    grace_s: float = 12.0
     """From one sweep before a deadline until so long after it the sweep rests: who ends the cluster then is its
     schedule."""
     terminate_after_s: int = 66
@@ -102,6 +102,8 @@ def lifecycle(plan: Plan, places: Places) -> LifecycleSettings:
         stale_s=10.0,
         lost_core_s=6.0,
         orphan_s=60.0,
+        # it asks as much in a minute as otherwise in an hour, and the quotas are the real ones
+        calls_share=0.9,
     )
 
 
@@ -128,17 +130,21 @@ def agent(places: Places, used: LifecycleSettings, cluster_id: str, sources: Sou
 def differences(plan: Plan, used: LifecycleSettings) -> list[tuple[str, str, str]]:
     """What is not as it is by default, in words: the name, the default or what AWS takes, and the demo's."""
     default = LifecycleSettings()
-    times = [
-        (f"lifecycle.{name}", f"{getattr(default, name):g} s", f"{getattr(used, name):g} s")
+    numbers = [
+        (f"lifecycle.{name}", _told(default, name), _told(used, name))
         for name in LifecycleSettings.model_fields
         if name not in PLACES and getattr(default, name) != getattr(used, name)
     ]
     return [
-        *times,
+        *numbers,
         ("a sweep every", "300 s", f"{plan.sweep_every_s:g} s, at rest around the deadline"),
         ("a cluster is ready after", "5 to 15 minutes on EMR", "a few seconds"),
         ("time-out of a message in flight", "360 s", "10 s"),
     ]
+
+
+def _told(settings: LifecycleSettings, name: str) -> str:
+    return f"{getattr(settings, name):g}{' s' if name.endswith('_s') else ''}"
 
 
 def profiles(plan: Plan, bucket: str, submit: Sequence[str]) -> str:
