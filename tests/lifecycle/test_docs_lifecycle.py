@@ -16,6 +16,7 @@ from agent.lifecycle.events import Ignored, Malformed
 from agent.lifecycle.ingress import events_of
 from agent.lifecycle.messages import WORDS
 from agent.lifecycle.rows import ClusterProfile, JobProfile
+from agent.verbs.cluster import INTERRUPTED
 from agent.verbs.lifecycle_wait import CODES, STILL_THERE
 
 PAGE = (Path(__file__).parents[2] / "docs" / "lifecycle.md").read_text(encoding="utf-8")
@@ -48,7 +49,7 @@ def test_every_message_is_read_and_every_word_is_told() -> None:
 
 def test_the_exit_codes_are_those_of_the_code() -> None:
     told = {int(cells[0]): cells[1] for cells in table("`cluster wait` takes")}
-    assert set(told) == {2, STILL_THERE, *CODES.values()}
+    assert set(told) == {2, STILL_THERE, INTERRUPTED, *CODES.values()}
     assert all(kind in told[code] for kind, code in CODES.items())
 
 
