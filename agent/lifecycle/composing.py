@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
+from agent import log
 from agent.aws.clients import Clients
 from agent.domain.ports import Clock
 from agent.lifecycle.budget import Budget
@@ -60,7 +62,7 @@ def conductor(
     later: Later,
 ) -> Conductor:
     """`emr` is a boto3 client that makes one attempt a call: each is paid for out of our share of the quotas."""
-    store = Store(table)
+    store = Store(table, lambda why: log.event(logging.WARNING, "lifecycle.row_unreadable", error=why))
     budget = Budget(table, settings.calls_share)
     eyes = EmrEyes(emr, budget, clock)
     ender = ClusterEnder(

@@ -6,11 +6,9 @@ dies between two transitions leaves a state that the next delivery or the sweep 
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
-from agent import log
 from agent.lifecycle.rows import (
     ClusterProfile,
     ClusterRow,
@@ -67,8 +65,10 @@ _LAST_FIRST = list(State)
 
 
 class Store:
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, unreadable: Callable[[str], None] = lambda _: None) -> None:
+        """`unreadable` is told of each row of a listing that cannot be read."""
         self._table = table
+        self._unreadable = unreadable
 
     # reading
 
@@ -88,40 +88,40 @@ class Store:
         return self._get(JobProfile, job_profile_key(name))
 
     def profiles(self) -> Iterator[ClusterProfile]:
-        return readable(ClusterProfile, self._table.rows(Index.OPEN, PROFILE))
+        return self._readable(ClusterProfile, self._table.rows(Index.OPEN, PROFILE))
 
     def job_profiles(self) -> Iterator[JobProfile]:
-        return readable(JobProfile, self._table.rows(Index.OPEN, JOB_PROFILE))
+        return self._readable(JobProfile, self._table.rows(Index.OPEN, JOB_PROFILE))
 
     def slot(self, profile: str, number: int) -> SlotRow | None:
         return self._get(SlotRow, slot_key(profile, number))
 
     def slots(self, profile: str) -> Iterator[SlotRow]:
-        return readable(SlotRow, self._table.rows(Index.OPEN, slots_of(profile)))
+        return self._readable(SlotRow, self._table.rows(Index.OPEN, slots_of(profile)))
 
     def open_clusters(self, pool: str | None = None) -> Iterator[ClusterRow]:
         """As the index has them: what has just begun or ended may be missing or still there. Of one pool or all."""
-        return readable(ClusterRow, _of_pool(self._table.rows(Index.OPEN, CLUSTER), pool))
+        return self._readable(ClusterRow, _of_pool(self._table.rows(Index.OPEN, CLUSTER), pool))
 
     def open_launches(self, pool: str | None = None) -> Iterator[LaunchRow]:
-        return readable(LaunchRow, _of_pool(self._table.rows(Index.OPEN, LAUNCH), pool))
+        return self._readable(LaunchRow, _of_pool(self._table.rows(Index.OPEN, LAUNCH), pool))
 
     def open_jobs(self) -> Iterator[JobRow]:
-        return readable(JobRow, self._table.rows(Index.OPEN, JOB))
+        return self._readable(JobRow, self._table.rows(Index.OPEN, JOB))
 
     def queued(self, profile: str, limit: int | None = None) -> Iterator[JobRow]:
         """The jobs that wait for a cluster of this profile, the most urgent first."""
-        return readable(JobRow, self._table.rows(Index.QUEUE, profile, limit))
+        return self._readable(JobRow, self._table.rows(Index.QUEUE, profile, limit))
 
     def of_owner(self, name: str) -> tuple[tuple[ClusterRow, ...], tuple[LaunchRow, ...]]:
         """The clusters and launches of an owner, who may be called by an alias."""
         found = {i["key"]: i for index in (Index.OWNER, Index.ALIAS) for i in self._table.rows(index, name)}
-        clusters = tuple(readable(ClusterRow, (i for key, i in found.items() if key.startswith("CLUSTER#"))))
-        return clusters, tuple(readable(LaunchRow, (i for key, i in found.items() if key.startswith("LAUNCH#"))))
+        clusters = tuple(self._readable(ClusterRow, (i for key, i in found.items() if key.startswith("CLUSTER#"))))
+        return clusters, tuple(self._readable(LaunchRow, (i for key, i in found.items() if key.startswith("LAUNCH#"))))
 
     def jobs_of(self, owner: str) -> tuple[JobRow, ...]:
         found = self._table.rows(Index.OWNER, owner)
-        return tuple(readable(JobRow, (item for item in found if item["key"].startswith("JOB#"))))
+        return tuple(self._readable(JobRow, (item for item in found if item["key"].startswith("JOB#"))))
 
     def owner(self, name: str) -> OwnerRow | None:
         """How it ended last. None: nothing is known of an end."""
@@ -412,6 +412,9 @@ class Store:
 
     # how
 
+    def _readable(self, kind: type[R], items: Iterable[Item]) -> Iterator[R]:
+        return readable(kind, items, self._unreadable)
+
     def _get(self, kind: type[R], key: str) -> R | None:
         item = self._table.get(key)
         return None if item is None else kind.of(item)
@@ -435,14 +438,14 @@ class Store:
         return None if row is None else JobRow.of(row)
 
 
-def readable(kind: type[R], items: Iterable[Item]) -> Iterator[R]:
+def readable(kind: type[R], items: Iterable[Item], unreadable: Callable[[str], None] = lambda _: None) -> Iterator[R]:
     """The rows of a listing. One that cannot be read is told of and left out: it is not the others' loss. What it
     holds, such as a place of a pool, it holds by the conditions of whoever would write it."""
     for item in items:
         try:
             yield kind.of(item)
         except UnreadableRow as fault:
-            log.event(logging.WARNING, "lifecycle.row_unreadable", error=str(fault))
+            unreadable(str(fault))
 
 
 def stamp(state: State, at: float) -> float:
