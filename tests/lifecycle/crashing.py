@@ -33,6 +33,7 @@ from agent.lifecycle.store import Store
 from agent.lifecycle.tell import teller
 from agent.lifecycle.tokens import StepFunctionsTokens
 from agent.sandbox.emr.clusters import Cluster
+from agent.sandbox.emr.instances import seed_ids
 from agent.sandbox.emr.states import Role
 from agent.settings_lifecycle import LifecycleSettings
 from benchmarks.soak.chance import Chance, Died, Rates
@@ -248,6 +249,8 @@ class Story:
 
 class World:
     def __init__(self, story: Story, fate: Fate) -> None:
+        # what is ordered by ids is ordered alike in every run
+        seed_ids(1)
         self.now = BEGIN
         self.story, self.fate = story, fate
         self.queue = SimulatedQueue(fate)
