@@ -76,6 +76,7 @@ def test_an_end_that_nobody_was_told_of_is_written_down_when_it_is_seen() -> Non
         assert row.end_reason is None and terminations(it) == 1, "it was ended by somebody else"
 
 
+@pytest.mark.story
 def test_whoever_died_after_any_call_is_followed_by_the_next_delivery() -> None:
     with world() as it:
         for after in (False, True):

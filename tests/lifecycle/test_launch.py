@@ -64,6 +64,7 @@ def test_a_place_of_the_pool_goes_with_its_cluster() -> None:
         assert it.cluster(cluster)["AutoTerminate"] is False
 
 
+@pytest.mark.story
 @pytest.mark.parametrize("after", [False, True], ids=["before a call", "after a call"])
 def test_whoever_dies_is_followed_by_one_who_goes_on_and_no_second_cluster_stays(after: bool) -> None:
     with world() as it:

@@ -35,6 +35,7 @@ def table(client: Any) -> Iterator[Table]:
         yield made
 
 
+@pytest.mark.story
 @GROUNDS
 def test_no_more_win_than_may(table: Table, kind: type[IdleCluster] | type[Pool]) -> None:
     ground = kind(table, table)
@@ -43,6 +44,7 @@ def test_no_more_win_than_may(table: Table, kind: type[IdleCluster] | type[Pool]
     assert len(ground.won) == 3, "each of the three wins some time, so that they do race"
 
 
+@pytest.mark.story
 @pytest.mark.parametrize(
     "ground",
     [
