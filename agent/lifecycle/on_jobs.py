@@ -51,7 +51,9 @@ class OnJobs:
             requeued = acts.Requeue(job_id=act.job_id, attempt=job.attempt, why=str(error))
             return (acts.Ask(cluster_id=job.cluster_id), requeued)
         if step_id is not None:
-            self._store.step_added(job, step_id)
+            if self._store.step_added(job, step_id) is None:
+                # it has ended or lost its cluster while the step was being added, and nobody knows of the step
+                self._hands.runner.cancel(job.model_copy(update={"step_id": step_id}))
         elif moment.again:
             self._hands.later.again(GoOn(what="run", id=act.job_id, tries=moment.tries))
         return ()

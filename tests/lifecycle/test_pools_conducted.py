@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from agent.lifecycle.events import JobSubmitted, SweepDue
-from agent.lifecycle.rows import ClusterProfile
+from agent.lifecycle.events import JobCancelled, JobSubmitted, SweepDue
+from agent.lifecycle.rows import ClusterProfile, JobRow
 from agent.lifecycle.words import JobState
 from tests.lifecycle.pool_rows import ETL, kind_of_job, pool
 from tests.lifecycle.small_emr import SmallEmr
@@ -84,6 +84,24 @@ def test_a_cluster_whose_job_is_done_goes_to_the_most_urgent_one_at_once(lag_s: 
     assert states(emr, "first", "low", "high") == [JobState.SUCCEEDED, JobState.QUEUED, JobState.RUNNING]
     go_on(emr, 4)
     assert states(emr, "low") == [JobState.SUCCEEDED]
+
+
+class CancelledMeanwhile(SmallEmr):
+    """Somebody cancels a job right before its step is there."""
+
+    def run(self, job: JobRow) -> str | None:
+        self.hear(JobCancelled(id=job.id))
+        return super().run(job)
+
+
+def test_a_job_that_is_cancelled_while_its_step_is_added_does_not_run() -> None:
+    emr = CancelledMeanwhile()
+    emr.store.put_profile(pool(maximum=1))
+    emr.store.put_profile(kind_of_job())
+    submit(emr, "a")
+    go_on(emr, 6)
+    assert states(emr, "a") == [JobState.CANCELLED]
+    assert [step.state for one in emr.clusters.values() for step in one.steps] == ["CANCELLED"]
 
 
 def test_a_pool_that_was_switched_off_is_ended_by_the_sweep() -> None:
