@@ -26,6 +26,8 @@ from agent.sandbox.emr import NO_QUOTAS, SandboxServer
 from tests.running import PATIENCE_S
 from tests.sandbox.emr_world import boto
 
+pytestmark = pytest.mark.story
+
 RUN_JOB, RUN_CLUSTER = "run_job", "run_cluster"
 CFN_LINT = str(Path(sys.executable).with_name("cfn-lint"))
 STATELINT = str(Path(sys.executable).with_name("statelint"))

@@ -25,6 +25,8 @@ from tests.release.test_lifecycle_template import TEMPLATE, plain
 from tests.running import CREDENTIALS
 from tests.sandbox.emr_world import REGION, boto, fleets
 
+pytestmark = pytest.mark.story
+
 DELAYS = Delays(provision_s=0.05, bootstrap_s=0.05, decommission_s=0.05, terminate_s=0.05, minute_s=1.0)
 
 

@@ -58,6 +58,7 @@ def ear(monkeypatch: pytest.MonkeyPatch) -> Iterator[Ear]:
     made.close()
 
 
+@pytest.mark.story
 def test_the_verbs_call_what_the_operators_policy_gives_and_nothing_else(ear: Ear) -> None:
     profiles = ROOT / "bootstrap" / "profiles"
     with world() as it:

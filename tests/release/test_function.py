@@ -20,6 +20,8 @@ from agent.release.places import CHECKOUT
 from tests.release.conftest import WHEELS
 from tests.release.test_lifecycle_rights import closure, source
 
+pytestmark = pytest.mark.story
+
 
 @pytest.fixture(scope="session", params=["x86_64", "aarch64"])
 def machine(request: pytest.FixtureRequest) -> str:

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import pytest
+
 from agent.sandbox.emr import NO_QUOTAS, Delays, SandboxServer
 from tests.fakes.tls import Authority
 from tests.running import RunningAgent, agent, free_port, wait_for
@@ -171,6 +173,7 @@ def crossed(running: RunningAgent, stage: Stage) -> str:
     return alarm
 
 
+@pytest.mark.story
 def test_the_agents_own_metric_crosses_the_bound_of_an_alarm_and_the_fleet_grows(tmp_path: Path) -> None:
     with staged() as stage:
         queue = f'queue_url = "{stage.queue}"'

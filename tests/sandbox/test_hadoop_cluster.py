@@ -199,6 +199,7 @@ def all_run(starter: subprocess.Popen[bytes]) -> bool:
     return all(any(program in line for line in lines) for program in PROGRAMS)
 
 
+@pytest.mark.story
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_nothing_is_left_of_a_starter_that_is_gone(
     hadoop_jars: HadoopJars, spark_home: SparkHome, tmp_path: Path, how: signal.Signals

@@ -139,6 +139,7 @@ with StandaloneCluster(Path(sys.argv[1]), spark=SparkHome.at(Path(sys.argv[2])),
 """
 
 
+@pytest.mark.story
 @spark
 @pytest.mark.timeout(300)
 def test_nothing_of_a_spark_is_left_when_its_starter_is_killed(spark_home: SparkHome, tmp_path: Path) -> None:
