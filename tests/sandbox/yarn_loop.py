@@ -121,7 +121,9 @@ def loop(cluster: HadoopCluster, folder: Path, rules: str = "", max_units: int =
     """A cluster of EMR with one core unit and an empty task fleet, and beside it the agent, with these rules as TOML
     or its own. It counts as busy until it is `let_go`."""
     nodes = HadoopNodes(cluster, drain_timeout_s=60.0)
-    with SandboxServer(host=nodes, delays=Delays(provision_s=0.5), quotas=NO_QUOTAS, region=REGION) as server:
+    with SandboxServer(
+        host=nodes, delays=Delays(provision_s=0.5, choice_s=3.0), quotas=NO_QUOTAS, region=REGION
+    ) as server:
         emr = boto("emr", server.endpoint)
         cluster_id = emr.run_job_flow(**_job_flow())["JobFlowId"]
 

@@ -15,6 +15,9 @@ class Delays:
     """From then until it is ready, where no node host says otherwise."""
     decommission_s: float = 2.0
     """How long a drain takes, where no node host says otherwise."""
+    choice_s: float = 0.0
+    """So long a scale-in waits for an instance that holds no work before it takes one that does. Really: EMR takes a
+    while to begin, in which YARN frees what Spark has given up."""
     terminate_s: float = 1.0
     """The least time that a cluster is TERMINATING. Really: one to five minutes."""
     minute_s: float = 60.0

@@ -37,6 +37,8 @@ class Pool(ABC):
         """Whether EMR buys what is missing; not in place of the only primary, and not after `lose`."""
         self.launch_failed = False
         """The time-out of the first provisioning has passed, and its action is to end the cluster."""
+        self._all_busy_since: float | None = None
+        """Since when a scale-in has found work on every instance that may go."""
         self.short: frozenset[Market] = frozenset()
         """The markets that did not sell what is missing, the last time that they were asked."""
         self.timed_out: frozenset[Market] = frozenset()
@@ -256,6 +258,8 @@ class Pool(ABC):
         surplus = sum(i.units for i in staying) - self.wanted(market)
         if surplus <= 0 or any(i.launched and i.machine.id not in reports.asked for i in staying):
             return
+        if self._waits_for_an_idle_one(staying, now, reports):
+            return
         for instance in self.victims(staying, reports.idle):
             if instance.units <= surplus:
                 surplus -= instance.units
@@ -266,6 +270,16 @@ class Pool(ABC):
                     instance.drain_until = None if limit_s is None else now + limit_s
                     instance.leaving = True
                     yield Decommission(instance.machine)
+
+    def _waits_for_an_idle_one(self, staying: list[Instance], now: float, reports: Reports) -> bool:
+        if any(not i.launched or i.machine.id in reports.idle for i in staying):
+            self._all_busy_since = None
+            return False
+        since = self._all_busy_since = now if self._all_busy_since is None else self._all_busy_since
+        if now - since < self.delays.choice_s:
+            return True
+        self._all_busy_since = None
+        return False
 
     def victims(self, staying: list[Instance], idle: frozenset[str]) -> list[Instance]:
         """Those that may go, in order: what EC2 has not given yet, then idle ones, the newest first in each."""
